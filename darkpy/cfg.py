@@ -1,0 +1,233 @@
+"""Text of a .cfg or .data file <-> sections of options, with the line of each; binds options to a layer's Config.
+
+A .cfg is a list of sections, each a kind in brackets and `key=value` lines:
+
+    [convolutional]
+    filters=32          # the first section is [net]; every other one is a layer
+
+A .data file is the same without sections.  Reading is more forgiving than the original where that harms nobody: a
+byte-order mark, CRLF, blanks around and inside values, comments behind a value.  It is stricter where the original
+guesses: a value that is not the number it should be, an unknown key or word, all are problems, and all problems of a
+file are reported together.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+import typing
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from darkpy.errors import CfgError, DataError
+
+MAX_BYTES = 4 << 20  # the largest stock file has 60 kB; past this it is not a cfg
+INT = re.compile(r"[+-]?\d+")
+FLOAT = re.compile(r"[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?)")
+
+
+@dataclass(frozen=True)
+class Option:
+    """One `key=value` line; `value` has no blanks at its ends."""
+
+    key: str
+    value: str
+    line: int
+
+
+@dataclass
+class Section:
+    """One [kind] with its options; of a key given twice the first counts, as in the original."""
+
+    kind: str
+    line: int
+    path: str
+    options: dict[str, Option] = field(default_factory=dict)
+    repeated: list[Option] = field(default_factory=list)
+
+    def place(self, key: str | None = None) -> str:
+        """`path:line` of a key, or of the section's own line."""
+        line = self.options[key].line if key in self.options else self.line
+        return f"{self.path}:{line}"
+
+    def get(self, key: str, default: str | None = None) -> str | None:
+        return self.options[key].value if key in self.options else default
+
+
+def read_text(path: str | Path, error: type = CfgError) -> str:
+    """The text of a small file; `error` (a DarkpyError) with one line where it cannot be had."""
+    try:
+        with open(path, "rb") as f:
+            raw = f.read(MAX_BYTES + 1)
+    except IsADirectoryError:
+        raise error(f"{path}: is a directory, not a file") from None
+    except OSError as e:
+        raise error(f"{path}: {(e.strerror or str(e)).lower()}") from None
+    if len(raw) > MAX_BYTES:
+        raise error(f"{path}: larger than {MAX_BYTES >> 20} MB: this is not a text file of options")
+    if b"\0" in raw:
+        raise error(f"{path}: holds NUL bytes: a binary file (weights?) where text is expected")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as e:
+        line = raw[: e.start].count(b"\n") + 1
+        raise error(f"{path}:{line}: byte 0x{raw[e.start]:02x} is not UTF-8: save the file as UTF-8") from None
+
+
+def lines_of(text: str) -> Iterator[tuple[int, str]]:
+    """(line number, text) of what is neither blank nor comment; comments behind a value need a blank before them."""
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):
+        line = line.strip().lstrip("\ufeff")
+        if line and line[0] not in "#;":
+            yield number, re.split(r"\s[#;]", line, maxsplit=1)[0].strip()
+
+
+def parse(text: str, path: str = "cfg") -> list[Section]:
+    """Sections of a .cfg text in order, [net] first.  Raises CfgError naming every malformed line."""
+    sections: list[Section] = []
+    problems = []
+    for number, line in lines_of(text):
+        place = f"{path}:{number}"
+        if line.startswith("["):
+            if not line.endswith("]") or not line[1:-1].strip():
+                problems.append(f"{place}: {line!r} is no section: write it as [convolutional]")
+            else:
+                sections.append(Section(line[1:-1].strip().lower(), number, path))
+        elif not sections:
+            problems.append(f"{place}: {clip(line)!r} stands before the first section: a cfg begins with [net]")
+        else:
+            problems += _add_option(sections[-1], number, line)
+    if not sections and not problems:
+        problems.append(f"{path}:1: no section: a cfg begins with [net] (is this the right file?)")
+    if sections and sections[0].kind not in ("net", "network"):
+        problems.append(f"{sections[0].place()}: the first section is [{sections[0].kind}]: it must be [net]")
+    if problems:
+        raise CfgError(problems)
+    return sections
+
+
+def parse_options(text: str, path: str = "data") -> Section:
+    """A .data text as one Section of kind "data".  Lines without a value are passed over, as the original does."""
+    section = Section("data", 1, path)
+    for number, line in lines_of(text):
+        _add_option(section, number, line)
+    return section
+
+
+def read(path: str | Path) -> list[Section]:
+    """Sections of a .cfg file."""
+    return parse(read_text(path), str(path))
+
+
+def read_options(path: str | Path) -> Section:
+    """Options of a .data file (DataError where it cannot be read)."""
+    return parse_options(read_text(path, DataError), str(path))
+
+
+def dump(sections: Iterable[Section]) -> str:
+    """Text that `parse` reads back to the same sections."""
+    return "\n".join(
+        f"[{s.kind}]\n" + "".join(f"{o.key}={o.value}\n" for o in s.options.values()) for s in sections
+    )
+
+
+def _add_option(section: Section, number: int, line: str) -> list[str]:
+    key, equals, value = line.partition("=")
+    option = Option(key.strip(), value.strip(), number)
+    if not equals or not option.key or not option.value:
+        return [f"{section.path}:{number}: {clip(line)!r} is no option: write it as key=value"]
+    if option.key in section.options:
+        section.repeated.append(option)
+    else:
+        section.options[option.key] = option
+    return []
+
+
+def clip(text: str, length: int = 60) -> str:
+    """`text` short enough for one line of an error."""
+    return text if len(text) <= length else text[: length - 3] + "..."
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """`: did you mean X?` for the valid word most like `word`, or the list of valid ones where none is near."""
+    valid = sorted(words)
+    close = difflib.get_close_matches(word, valid, 1, 0.6)
+    if close:
+        return f": did you mean {close[0]}?"
+    return f": valid are {', '.join(valid)}" if len(valid) <= 12 else ""
+
+
+# -- options -> Config --------------------------------------------------------------------------------------------
+
+
+def opt(default: typing.Any = dataclasses.MISSING, *, key: str = "", low: float | None = None,
+        high: float | None = None, words: Iterable[str] = (), required: bool = False) -> typing.Any:
+    """A field of a Config: its default, its name in the file where that differs, its bounds or its valid words."""
+    meta = {"key": key, "low": low, "high": high, "words": tuple(words), "required": required}
+    if isinstance(default, (list, dict)):
+        return field(default_factory=lambda: type(default)(default), metadata=meta)
+    return field(default=default, metadata=meta)
+
+
+T = typing.TypeVar("T")
+
+
+def bind(section: Section, config: type[T], ignored: typing.Container[str] = ()) -> tuple[T, list[str], list[str]]:
+    """A Config filled from a section's options, with (problems, warnings), each line naming its place.
+
+    `ignored`: keys of other programs that only concern their training; they give a warning.  A value that cannot be
+    used gives a problem, and the Config keeps the default there, so that all problems are found in one pass.
+    """
+    hints = typing.get_type_hints(config)
+    fields = {f.metadata.get("key") or f.name: f for f in dataclasses.fields(config)}  # type: ignore[arg-type]
+    values: dict[str, typing.Any] = {}
+    problems, warnings = [], []
+    for option in section.repeated:
+        warnings.append(f"{section.path}:{option.line}: [{section.kind}] {option.key} is given twice: "
+                        f"line {section.options[option.key].line} counts")
+    for key, option in section.options.items():
+        place = f"{section.path}:{option.line}: [{section.kind}] {key}={clip(option.value)}"
+        if key in fields:
+            f = fields[key]
+            try:
+                values[f.name] = convert(option.value, hints[f.name], f.metadata)
+            except ValueError as e:
+                problems.append(f"{place}: {e}")
+        elif key in ignored:
+            warnings.append(f"{place}: only concerns another program's training: ignored")
+        else:
+            problems.append(f"{place}: unknown key{nearest(key, fields)}")
+    for key, f in fields.items():
+        if f.metadata.get("required") and key not in section.options:
+            problems.append(f"{section.place()}: [{section.kind}] needs {key}=")
+    return config(**values), problems, warnings
+
+
+def convert(text: str, kind: typing.Any, meta: typing.Mapping[str, typing.Any] = {}) -> typing.Any:  # noqa: B006
+    """Text of an option as int, float, bool, str, or a list of int or float; ValueError says what is wrong."""
+    if kind == list[int] or kind == list[float]:
+        inner = typing.get_args(kind)[0]
+        return [convert(part, inner, meta) for part in text.rstrip(", \t").split(",")]
+    if kind is str:
+        if meta.get("words") and text not in meta["words"]:
+            raise ValueError(f"unknown word{nearest(text, meta['words'])}")
+        return text
+    number = "".join(text.split())  # the original reads "1 000" as 1000
+    if kind is float:
+        if not FLOAT.fullmatch(number):
+            raise ValueError("is not a number")
+        value: float = float(number)
+    elif INT.fullmatch(number):
+        value = int(number)
+    elif FLOAT.fullmatch(number) and float(number).is_integer() and abs(float(number)) < 2**53:
+        value = int(float(number))
+    else:
+        raise ValueError("is not a whole number")
+    low, high = meta.get("low"), meta.get("high")
+    if low is not None and value < low:
+        raise ValueError(f"must be at least {low:g}")
+    if high is not None and value > high:
+        raise ValueError(f"must be at most {high:g}")
+    return bool(value) if kind is bool else value

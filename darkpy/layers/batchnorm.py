@@ -1,0 +1,70 @@
+"""Batch normalisation (Ioffe & Szegedy, 2015): as a part of other layers, and as the [batchnorm] section.
+
+    y = scales * (x - mean) / sqrt(variance + 1e-5) + biases        per channel
+
+In training mean and (unbiased) variance are the batch's; rolling averages of them (weight .01 for the newest) serve
+inference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from darkpy.layers.base import EPSILON, Array, Layer, LayerConfig, NetInfo, Param, constant, register
+from darkpy.ops.spec import Shape
+
+MOMENTUM = 0.99  # of the rolling statistics
+
+
+class Normalization:
+    """Batch normalisation of `n` channels inside another layer, which owns the parameters."""
+
+    def __init__(self, n: int):
+        self.declared = {
+            "scales": Param((n,), constant(1)),
+            "rolling_mean": Param((n,), constant(0), trained=False),
+            "rolling_variance": Param((n,), constant(0), trained=False),
+        }
+
+    def forward(self, ops: Any, p: dict[str, Array], x: Array, train: bool) -> tuple[Array, Any]:
+        """(y, (mean, variance) of the batch or None)."""
+        if not train:
+            return ops.batchnorm(x, p["rolling_mean"], p["rolling_variance"], p["scales"], p["biases"],
+                                 eps=EPSILON), None
+        mean, variance = ops.batch_statistics(x)
+        for name, new in (("rolling_mean", mean), ("rolling_variance", variance)):
+            ops.assign(p[name], ops.add(ops.scale(p[name], factor=MOMENTUM), ops.scale(new, factor=1 - MOMENTUM)))
+        return ops.batchnorm(x, mean, variance, p["scales"], p["biases"], eps=EPSILON), (mean, variance)
+
+    def backward(self, ops: Any, layer: Layer, dy: Array, x: Array, statistics: Any) -> Array:
+        """dx; adds to the layer's gradients of scales and biases."""
+        mean, variance = statistics
+        dx, dscales, dbiases = ops.batchnorm_dx(dy, x, mean, variance, layer.params["scales"], eps=EPSILON,
+                                                exact=False)
+        layer.accumulate(ops, "scales", dscales)
+        layer.accumulate(ops, "biases", dbiases)
+        return dx
+
+
+@register("batchnorm")
+class BatchNorm(Layer):
+    """[batchnorm].  Its biases are added but no weights file holds them (a fork's does)."""
+
+    @dataclass
+    class Config(LayerConfig):
+        pass
+
+    def __init__(self, config: Config, in_shapes: list[Shape], net: NetInfo):
+        super().__init__(config, in_shapes, net)
+        n = in_shapes[0][0]
+        self.norm = Normalization(n)
+        self.declared = self.norm.declared | {"biases": Param((n,), constant(0), stored=False)}
+
+    def forward(self, ops: Any, x: Array, train: bool = False) -> tuple[Array, Any]:
+        y, statistics = self.norm.forward(ops, self.params, x, train)
+        return y, (x, statistics) if train else None
+
+    def backward(self, ops: Any, dy: Array, saved: Any) -> Array:
+        x, statistics = saved
+        return self.norm.backward(ops, self, dy, x, statistics)

@@ -1,0 +1,175 @@
+"""A network: layers, their wiring and parameters; walks forward, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from darkpy import cfg as cfg_file
+from darkpy.build import Graph, build, describe
+from darkpy.errors import UsageError
+from darkpy.layers import Layer
+from darkpy.layers.base import Loss, flat
+from darkpy.ops import backend
+from darkpy.ops.spec import Shape
+
+
+@dataclass
+class Tape:
+    """What one training forward leaves for backward, by layer (-1: the input)."""
+
+    values: dict[int, Any]
+    saved: dict[int, Any]
+    losses: dict[int, Loss]
+    grads: dict[int, Any] = field(default_factory=dict)
+
+
+class Network:
+    """Layers of a cfg with their parameters, on one backend.
+
+    Made by `darkpy.load`.  `seed` decides the starting values of parameters no weights file gives.
+    """
+
+    def __init__(self, graph: Graph, device: str = "cpu", seed: int | None = 0):
+        self.graph = graph
+        self.config = graph.config
+        self.layers: list[Layer] = graph.layers
+        self.wiring = graph.wiring
+        self.ops = backend(device)
+        self.seen = 0
+        self.outputs: list[Any] = []
+        self.random = np.random.default_rng(seed)
+        for layer in self.layers:
+            layer.allocate(self.random)
+            layer.random = self.random
+        self.last_use = last_uses(graph.wiring)
+
+    # -- what it is ------------------------------------------------------------------------------------------------
+
+    @property
+    def input_shape(self) -> Shape:
+        """(C, H, W), or (n,) for a net that reads rows of numbers."""
+        return self.graph.input_shape
+
+    @property
+    def batch(self) -> int:
+        """Rows of one training pass: batch / subdivisions * time_steps."""
+        return self.graph.batch
+
+    @property
+    def output_index(self) -> int:
+        """Number of the last layer that has an output (a [cost] layer has none of its own)."""
+        return max((i for i, layer in enumerate(self.layers) if layer.has_output), default=-1)
+
+    def params(self, i: int) -> dict[str, np.ndarray]:
+        """The parameter arrays of layer i themselves (not copies), by name."""
+        return self.layers[i].params
+
+    def grads(self, i: int) -> dict[str, np.ndarray]:
+        """Gradients of layer i, by the names of `params`; summed over batches until an update."""
+        return self.layers[i].grads
+
+    def reset_state(self) -> None:
+        """Forget what recurrent layers carry from call to call."""
+        for layer in self.layers:
+            layer.state.clear()
+
+    # -- forward ---------------------------------------------------------------------------------------------------
+
+    def forward(self, x: np.ndarray, train: bool = False, keep: bool = False) -> np.ndarray:
+        """The net's output for x (N, C, H, W) or (N, n): that of the last layer that has one.
+
+        Recurrent nets take rows ordered by time step, then by sequence, and carry their state to the next call.
+        `keep` leaves the output of every layer in `outputs`.  Raises UsageError for an x of another shape.
+        """
+        x = self.check_input(x)
+        values: dict[int, Any] = {-1: x}
+        for i, layer in enumerate(self.layers):
+            values[i], _ = layer.forward(self.ops, *(values[s] for s in self.wiring[i]), train=train)
+            if not keep:
+                for s in self.last_use.get(i, ()):
+                    if s != self.output_index:
+                        values.pop(s, None)
+        self.outputs = [values[i] for i in range(len(self.layers))] if keep else []
+        return values[self.output_index]
+
+    # -- training --------------------------------------------------------------------------------------------------
+
+    def loss(self, x: np.ndarray, truth: np.ndarray) -> float:
+        """Forward in training mode; returns the mean cost of the loss layers, as Darknet reports it.
+
+        `truth` (N, numbers) has Darknet's layout for the net's loss layer: one-hot classes, rows of boxes, an image.
+        Keeps what `backward` needs.
+        """
+        x = self.check_input(x)
+        truth = np.ascontiguousarray(truth, np.float32).reshape(len(x), -1)
+        self.tape = Tape({-1: x}, {}, {})
+        for i, layer in enumerate(self.layers):
+            inputs = (self.tape.values[s] for s in self.wiring[i])
+            y, saved = layer.forward(self.ops, *inputs, train=True)
+            if layer.is_loss:
+                loss = layer.loss(self.ops, saved, truth, self.seen)
+                self.tape.losses[i] = loss
+                y = y if loss.output is None else loss.output
+            if layer.config.truth:
+                truth = y.reshape(len(x), -1)
+            self.tape.values[i], self.tape.saved[i] = y, saved
+        costs = [loss.cost for loss in self.tape.losses.values()]
+        if not costs:
+            raise UsageError(f"{self.graph.path}: no loss layer (cost, softmax, yolo, region, ...): nothing to train")
+        return sum(costs) / len(costs)
+
+    def backward(self) -> None:
+        """After `loss`: adds the gradients of this batch to `grads`.  They are true gradients, minus Darknet's delta."""
+        tape = self.tape
+        grads: dict[int, Any] = {}
+        for i in range(len(self.layers) - 1, -1, -1):
+            layer = self.layers[i]
+            if layer.config.stopbackward:
+                break
+            dy = grads.get(i)
+            if i in tape.losses:
+                back: Any = tape.losses[i].dx
+            elif dy is None:
+                continue
+            else:
+                back = layer.backward(self.ops, dy, tape.saved[i])
+            for s, dx in zip(self.wiring[i], back if isinstance(back, tuple) else (back,), strict=True):
+                # a value read by several layers has the sum of their gradients
+                grads[s] = self.ops.add(grads[s], dx) if s in grads else dx
+        self.tape.grads = grads
+
+    def check_input(self, x: np.ndarray) -> np.ndarray:
+        x = np.ascontiguousarray(x, np.float32)
+        if x.shape[1:] != self.input_shape:
+            if x.ndim >= 1 and x.shape[0] and x.size == x.shape[0] * flat(self.input_shape):
+                return x.reshape(-1, *self.input_shape)
+            raise UsageError(f"input of shape {x.shape}: this net takes (N, {', '.join(map(str, self.input_shape))})")
+        return x
+
+
+def last_uses(wiring: Sequence[Sequence[int]]) -> dict[int, list[int]]:
+    """For each layer, the values nobody needs once it has run."""
+    last = {s: i for i, sources in enumerate(wiring) for s in sources}
+    freed: dict[int, list[int]] = {}
+    for source, reader in last.items():
+        freed.setdefault(reader, []).append(source)
+    return freed
+
+
+def load(cfg: str | Path | Sequence[cfg_file.Section], weights: str | Path | None = None, batch: int | None = None,
+         size: int | tuple[int, int] | None = None, device: str = "cpu", lax: bool = False) -> Network:
+    """A Network from a .cfg file (or parsed sections) and, if given, a .weights file.
+
+    `batch` and `size` (side, or (height, width)) replace what the cfg says.  Without weights the parameters start as
+    for training.  Raises CfgError, WeightsError.
+    """
+    sections = cfg_file.read(cfg) if isinstance(cfg, (str, Path)) else list(cfg)
+    return Network(build(sections, batch=batch, size=size, lax=lax), device)
+
+
+__all__ = ["Network", "describe", "load"]

@@ -1,0 +1,11 @@
+"""The obvious NumPy for every op of `ops/spec.py`, in the precision of its inputs: the oracle of the fast backends."""
+
+from darkpy.ops.reference.activations import *
+from darkpy.ops.reference.basic import *
+from darkpy.ops.reference.bits import *
+from darkpy.ops.reference.conv import *
+from darkpy.ops.reference.gemm import *
+from darkpy.ops.reference.heads import *
+from darkpy.ops.reference.norm import *
+from darkpy.ops.reference.pool import *
+from darkpy.ops.reference.reorg import *

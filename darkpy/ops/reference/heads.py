@@ -1,0 +1,38 @@
+"""Activations of the detection heads on their own layout (N, anchors * entries, H, W)."""
+
+import numpy as np
+
+from darkpy.ops.reference.activations import logistic
+from darkpy.ops.reference.norm import softmax
+
+__all__ = ["region_activate", "yolo_activate"]
+
+
+def yolo_activate(x, *, anchors, classes, scale_x_y=1.0):
+    n, _, h, w = x.shape
+    y = x.reshape(n, anchors, 5 + classes, h, w).copy()
+    with np.errstate(over="ignore"):
+        y[:, :, :2] = logistic(y[:, :, :2])
+        y[:, :, 4:] = logistic(y[:, :, 4:])
+    if scale_x_y != 1:
+        s = x.dtype.type(scale_x_y)
+        y[:, :, :2] = y[:, :, :2] * s - (s - 1) / 2
+    return y.reshape(x.shape)
+
+
+def region_activate(x, *, anchors, coords, classes, softmax_classes, background, groups=()):
+    n, _, h, w = x.shape
+    y = x.reshape(n, anchors, coords + 1 + classes, h, w).copy()
+    with np.errstate(over="ignore"):
+        y[:, :, :2] = logistic(y[:, :, :2])
+        y[:, :, 4:coords] = logistic(y[:, :, 4:coords])
+        if not background:
+            y[:, :, coords] = logistic(y[:, :, coords])
+        first = coords if background else coords + 1  # background takes the objectness entry into the softmax
+        scores = y[:, :, first:].reshape(n * anchors, -1, h, w)
+        if groups or softmax_classes:
+            scores = softmax(scores, sizes=groups or (scores.shape[1],))
+        else:
+            scores = logistic(scores)
+        y[:, :, first:] = scores.reshape(n, anchors, -1, h, w)
+    return y.reshape(x.shape)

@@ -1,0 +1,39 @@
+"""Every layer of the stock networks, against the original program."""
+
+import numpy as np
+import pytest
+
+from tests.golden import harness
+from tests.shared import ROOT
+
+
+def like_cpu_build(net):
+    """The recordings divide by sqrt(variance) + 1e-6; make sqrt(variance' + 1e-5) the same number."""
+    for layer in net.layers:
+        for key, v in layer.params.items():
+            if key.endswith("rolling_variance"):
+                v[...] = (np.sqrt(v.astype(np.float64)) + 1e-6) ** 2 - 1e-5
+
+
+@pytest.mark.golden
+@pytest.mark.parametrize("name", harness.names("forward"))
+def test_forward(name):
+    g = harness.golden("forward", f"{name}.npz")
+    m = g.meta
+    text = (ROOT / "cfg" / m["cfg"]).read_text()
+    net = harness.network(text, str(ROOT), **m["override"])
+    harness.fill(net, m["seed"], m["gain"])
+    like_cpu_build(net)
+    x = harness.module("fill").fill_input(m["inputs"] * m["batch"], m["seed"]).reshape(m["batch"], -1)
+    for _ in range(m["forward_calls"]):
+        net.forward(x, keep=True)
+    assert [layer.kind for layer in net.layers] == m["types"]
+    limit = 2e-4 if len(net.layers) < 30 else 1e-3
+    if name == "strided":  # its final softmax is the least stable of all: see the README of the recordings
+        limit = 1e-3
+    for ref in g.layers():
+        got = np.asarray(net.outputs[ref["index"]]).ravel()
+        dims = ref["dims"]
+        assert got.size == dims["outputs"] * dims["batch"] * (net.config.time_steps if False else 1), ref["type"]
+        e = harness.error(got[ref["idx"]], ref["val"])
+        assert e <= limit, f"layer {ref['index']} {ref['type']}: {e:.2e}"

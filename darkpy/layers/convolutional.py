@@ -12,7 +12,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from darkpy.cfg import opt
-from darkpy.layers.base import Array, Layer, LayerConfig, LayerProblem, NetInfo, Param, constant, need_map, normal, register
+from darkpy.layers.base import (
+    Array,
+    Layer,
+    LayerConfig,
+    LayerProblem,
+    NetInfo,
+    Param,
+    constant,
+    need_map,
+    normal,
+    register,
+)
 from darkpy.layers.batchnorm import Normalization
 from darkpy.ops.spec import ACTIVATIONS, Shape, conv_size
 

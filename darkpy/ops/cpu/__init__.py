@@ -5,4 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-KERNELS: dict[str, Callable[..., Any]] = {}
+from darkpy.ops.cpu import activations, conv, gemm, norm, pool, reorg
+
+KERNELS: dict[str, Callable[..., Any]] = {
+    name: function
+    for module in (activations, conv, gemm, norm, pool, reorg)
+    for name, function in module.KERNELS.items()
+}

@@ -1,0 +1,94 @@
+"""The one door to Numba: sets it up before its first use and gives `njit` with the habits of this package.
+
+What must happen before Numba starts its threads or compiles anything, happens here:
+
+- compiled kernels are kept on disk below `DARKPY_CACHE` (by default the user's cache directory), in a folder named
+  after this version, the kernels' sources and the CPU, so that a second process compiles nothing and no stale machine
+  code is ever run;
+- idle threads wait passively: spinning ones cost more than they gain as soon as another process holds a core;
+- as many threads as the process may really use (`DARKPY_THREADS`, else its CPU affinity and cgroup quota).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from darkpy._version import __version__
+
+
+def cache_root() -> Path:
+    """Folder for what can be made or fetched again: DARKPY_CACHE, else darkpy in the user's cache directory."""
+    if os.environ.get("DARKPY_CACHE"):
+        return Path(os.environ["DARKPY_CACHE"]).expanduser()
+    if sys.platform == "darwin":
+        return Path("~/Library/Caches/darkpy").expanduser()
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", "~")).expanduser() / "darkpy"
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "darkpy"
+
+
+def threads_allowed() -> int:
+    """CPUs this process may use: DARKPY_THREADS, else the smaller of its affinity mask and its cgroup's quota."""
+    wish = os.environ.get("DARKPY_THREADS", "")
+    if wish.isdigit() and int(wish) > 0:
+        return int(wish)
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()[:2]
+        count = min(count, max(1, round(int(quota) / int(period))))
+    except (OSError, ValueError):  # no cgroup v2, or "max": no quota
+        pass
+    return count
+
+
+def _sources_digest() -> str:
+    """Changes whenever a file with kernels does: Numba itself looks only at the file a kernel stands in."""
+    digest = hashlib.sha256()
+    package = Path(__file__).parent
+    for path in sorted([*package.glob("ops/cpu/*.py"), *package.glob("vision/*.py"), Path(__file__)]):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _set_up() -> tuple[Any, Path]:
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("NUMBA_NUM_THREADS", str(threads_allowed()))
+    import numba
+
+    cpu = os.environ.get("NUMBA_CPU_NAME") or platform.machine()
+    folder = cache_root() / "kernels" / f"{__version__}-{_sources_digest()}-{cpu}"
+    if not os.environ.get("NUMBA_CACHE_DIR"):
+        numba.config.CACHE_DIR = str(folder)
+    else:
+        folder = Path(os.environ["NUMBA_CACHE_DIR"])
+    return numba, folder
+
+
+numba, KERNEL_CACHE = _set_up()
+prange = numba.prange
+
+
+def njit(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+    """numba.njit, cached on disk, without the GIL, with NumPy's rules for division by zero."""
+    settings = {"cache": True, "nogil": True, "error_model": "numpy"} | options
+
+    def wrap(f: Callable[..., Any]) -> Any:
+        return numba.njit(**settings)(f)
+
+    return wrap(function) if function is not None else wrap
+
+
+def set_threads(count: int) -> None:
+    """Use so many threads from now on (in the calling thread), within what was allowed at the start."""
+    numba.set_num_threads(max(1, min(count, numba.config.NUMBA_NUM_THREADS)))
+
+
+def is_warm() -> bool:
+    """Whether kernels were compiled before: nothing, or little, is left to compile."""
+    return KERNEL_CACHE.is_dir() and any(KERNEL_CACHE.rglob("*.nbc"))

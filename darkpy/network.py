@@ -16,6 +16,7 @@ from darkpy.layers import Layer
 from darkpy.layers.base import Loss, flat
 from darkpy.ops import backend
 from darkpy.ops.spec import Shape
+from darkpy.plan import Plan
 
 
 @dataclass
@@ -96,6 +97,16 @@ class Network:
                         values.pop(s, None)
         self.outputs = [values[i] for i in range(len(self.layers))] if keep else []
         return values[self.output_index]
+
+    @property
+    def output_layers(self) -> list[int]:
+        """Numbers of the layers whose outputs are the net's results: detection heads, else the last."""
+        heads = [i for i, layer in enumerate(self.layers) if hasattr(layer, "decode")]
+        return heads or [self.output_index]
+
+    def plan(self, threads: int | None = None) -> Plan:
+        """The net compiled for inference: plan(x) gives the outputs of `output_layers`."""
+        return Plan(self.layers, self.wiring, self.input_shape, self.output_layers, threads)
 
     # -- training --------------------------------------------------------------------------------------------------
 

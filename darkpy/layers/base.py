@@ -135,6 +135,9 @@ class Layer:
         """Make the parameter arrays with their starting values."""
         self.params = {name: p.start(random, p.shape) for name, p in self.declared.items()}
 
+    def prepare(self, rows: int) -> None:
+        """Make the state arrays for calls with `rows` rows of input, where the layer has state and they do not fit."""
+
     def forward(self, ops: Any, x: Array, train: bool = False) -> tuple[Array, Any]:
         """(y, saved): the output, and with `train` whatever backward needs, else None."""
         raise AssertionError(f"{type(self).__name__} has no forward")

@@ -42,11 +42,15 @@ class Cpu(Reference):
 
     name = "cpu"
 
-    def __getattr__(self, op: str) -> Any:
+    def kernel(self, op: str) -> Any:
+        """The function that fills an op's outputs, which come first; None where there is only the reference."""
         from darkpy.ops import cpu
 
+        return cpu.KERNELS.get(op)
+
+    def __getattr__(self, op: str) -> Any:
         slow = super().__getattr__(op)
-        kernel = cpu.KERNELS.get(op)
+        kernel = self.kernel(op)
         if kernel is None:
             return slow
         rule = spec.OPS[op]

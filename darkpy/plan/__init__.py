@@ -1,0 +1,5 @@
+"""A network compiled for inference: trace the layers once, rewrite the steps, lay out memory, then only run."""
+
+from darkpy.plan.run import Plan
+
+__all__ = ["Plan"]

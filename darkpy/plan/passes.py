@@ -1,0 +1,71 @@
+"""Passes: each takes a Program and rewrites its steps to the same results in less time.
+
+They only touch what they are sure of: parameters that no step writes, values that one step reads.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from darkpy.ops import spec
+from darkpy.plan.trace import Program, Step, Value
+
+
+def optimise(program: Program) -> Program:
+    """All passes in order."""
+    for run in (drop_copies, fold_batchnorm, drop_dead):
+        run(program)
+    return program
+
+
+def only_reader(program: Program, value: Value) -> Step | None:
+    """The step that reads `value`, if it is the only one and nobody outside wants the value."""
+    readers = program.readers().get(value, [])
+    return readers[0] if len(readers) == 1 and value not in program.outputs else None
+
+
+def drop_copies(program: Program) -> None:
+    """Linear activations and scaling by 1 do nothing: their readers take the input instead."""
+    same: dict[Value, Value] = {}
+    kept = []
+    for step in program.steps:
+        step.args = tuple(same.get(a, a) if isinstance(a, Value) else a for a in step.args)
+        nothing = (step.op == "activation" and step.kw["kind"] == "linear") or (
+            step.op == "scale" and step.kw["factor"] == 1)
+        if nothing and isinstance(step.args[0], Value) and step.outs[0] not in program.outputs:
+            same[step.outs[0]] = step.args[0]
+        else:
+            kept.append(step)
+    program.steps = kept
+
+
+def fold_batchnorm(program: Program) -> None:
+    """conv -> batchnorm becomes conv with scaled weights -> add_bias.  The trained weights stay as they are."""
+    written = {id(step.args[0]) for step in program.steps if step.op in spec.WRITES}
+    folded: list[Step] = []
+    makers = {step.outs[0]: step for step in program.steps if step.op in ("conv", "linear")}
+    for step in program.steps:
+        conv = makers.get(step.args[0]) if step.op == "batchnorm" and isinstance(step.args[0], Value) else None
+        if conv is None or only_reader(program, conv.outs[0]) is not step or any(
+                isinstance(a, Value) or id(a) in written for a in (*step.args[1:], conv.args[1])):
+            folded.append(step)
+            continue
+        _, mean, variance, scales, biases = (np.asarray(a, np.float64) for a in (0, *step.args[1:]))
+        weights = conv.args[1]
+        factor = scales / np.sqrt(variance + step.kw["eps"])
+        shaped = factor.reshape((-1,) + (1,) * (weights.ndim - 1)).astype(np.float32)
+        conv.args = (conv.args[0], weights * shaped)
+        folded.append(Step("add_bias", (step.args[0], (biases - mean * factor).astype(np.float32)), {}, step.outs,
+                           step.layer))
+    program.steps = folded
+
+
+def drop_dead(program: Program) -> None:
+    """Steps whose results nobody reads go."""
+    wanted = set(program.outputs)
+    kept = []
+    for step in reversed(program.steps):
+        if step.op in spec.WRITES or wanted.intersection(step.outs):
+            kept.append(step)
+            wanted.update(step.inputs())
+    program.steps = kept[::-1]

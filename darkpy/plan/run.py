@@ -1,0 +1,88 @@
+"""Run: a traced, rewritten program with all its memory in one arena; a call is one loop over bound steps."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from darkpy import jit
+from darkpy.layers.base import Layer
+from darkpy.ops import Cpu, spec
+from darkpy.ops.spec import Shape
+from darkpy.plan import memory, passes
+from darkpy.plan.trace import Program, Step, Value, trace
+
+DTYPES = {"float32": np.float32, "int32": np.int32}
+
+
+class Executable:
+    """A program bound to arrays, for one batch size."""
+
+    def __init__(self, program: Program):
+        self.ops = Cpu()
+        self.program = program
+        offsets, size = memory.layout(program)
+        self.arena = np.zeros(size + memory.ALIGN, np.uint8)
+        start = -self.arena.ctypes.data % memory.ALIGN
+        self.arrays: dict[Value, np.ndarray] = {program.input: np.zeros(program.input.shape, np.float32)}
+        for value, offset in offsets.items():
+            raw = self.arena[start + offset : start + offset + value.size * 4]
+            self.arrays[value] = raw.view(DTYPES[value.dtype]).reshape(value.shape)
+        self.calls = [call for step in program.steps if (call := self.bind(step))]
+
+    def bind(self, step: Step) -> Any:
+        """A function without arguments that runs the step; None for views, which are made here once."""
+        args = tuple(self.arrays[a] if isinstance(a, Value) else a for a in step.args)
+        function = getattr(self.ops, step.op)
+        if step.op in spec.VIEWS:
+            self.arrays[step.outs[0]] = function(*args, **step.kw)
+            return None
+        if step.op in spec.WRITES:
+            return lambda: function(*args, **step.kw)
+        outs = tuple(self.arrays[v] for v in step.outs)
+        kernel = self.ops.kernel(step.op)
+        if kernel is not None:
+            return lambda: kernel(*outs, *args, **step.kw)
+
+        def plain() -> None:
+            result = function(*args, **step.kw)
+            for out, y in zip(outs, result if isinstance(result, tuple) else (result,), strict=True):
+                out[...] = y
+
+        return plain
+
+    def __call__(self, x: np.ndarray) -> list[np.ndarray]:
+        self.arrays[self.program.input][...] = x
+        with np.errstate(all="ignore"):
+            for call in self.calls:
+                call()
+        return [self.arrays[v].copy() for v in self.program.outputs]
+
+
+class Plan:
+    """plan(x) -> outputs of all output layers, x (N, C, H, W).  Compiled once for each batch size seen.
+
+    Parameters are read when a batch size is first seen: after training further, make a new plan.
+    """
+
+    def __init__(self, layers: Sequence[Layer], wiring: Sequence[Sequence[int]], input_shape: Shape,
+                 wanted: Sequence[int], threads: int | None = None):
+        self.threads = threads or jit.threads_allowed()
+        self.layers, self.wiring, self.input_shape, self.wanted = layers, wiring, input_shape, list(wanted)
+        self.programs: dict[int, Executable] = {}
+        self.lock = threading.Lock()  # the arena serves one call at a time
+
+    def program(self, batch: int) -> Executable:
+        if batch not in self.programs:
+            traced = trace(self.layers, self.wiring, self.input_shape, batch, self.wanted)
+            self.programs[batch] = Executable(passes.optimise(traced))
+        return self.programs[batch]
+
+    def __call__(self, x: np.ndarray) -> list[np.ndarray]:
+        x = np.ascontiguousarray(x, np.float32).reshape(-1, *self.input_shape)
+        with self.lock:
+            jit.set_threads(self.threads)
+            return self.program(len(x))(x)

@@ -1,0 +1,108 @@
+"""Trace: run the layers' forward on symbols and write down which ops they call.
+
+A Recorder stands in for a backend.  It computes nothing: the rules of `ops/spec` give it the shapes, and every call
+becomes a Step.  What comes out is a Program, a list of steps in which each Value is written once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from darkpy.layers.base import Layer
+from darkpy.ops import spec
+from darkpy.ops.spec import Out, Shape
+
+
+class Value:
+    """An array that will exist when the program runs; equal only to itself."""
+
+    __slots__ = ("dtype", "name", "shape")
+
+    def __init__(self, shape: Shape, dtype: str = "float32", name: str = ""):
+        self.shape, self.dtype, self.name = shape, dtype, name
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        n = 1
+        for d in self.shape:
+            n *= d
+        return n
+
+    def __repr__(self) -> str:
+        return f"{self.name or 'value'}{list(self.shape)}"
+
+
+@dataclass
+class Step:
+    """One op: `args` are Values or arrays (parameters, state), `kw` plain numbers and words."""
+
+    op: str
+    args: tuple[Any, ...]
+    kw: dict[str, Any]
+    outs: tuple[Value, ...]
+    layer: int  # the layer this step came from
+
+    def inputs(self) -> list[Value]:
+        return [a for a in self.args if isinstance(a, Value)]
+
+
+@dataclass
+class Program:
+    """Steps from `input` to `outputs`."""
+
+    input: Value
+    outputs: list[Value]
+    steps: list[Step] = field(default_factory=list)
+
+    def readers(self) -> dict[Value, list[Step]]:
+        """Which steps read each value."""
+        found: dict[Value, list[Step]] = {}
+        for step in self.steps:
+            for value in step.inputs():
+                found.setdefault(value, []).append(step)
+        return found
+
+
+class Recorder:
+    """A backend that writes down its calls."""
+
+    name = "recorder"
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self.layer = -1
+
+    def __getattr__(self, op: str) -> Any:
+        if op not in spec.OPS:
+            raise AttributeError(f"no op {op!r} in ops/spec")
+        rule = spec.OPS[op]
+
+        def record(*args: Any, **kw: Any) -> Any:
+            outs = rule(*args, **kw)
+            many = isinstance(outs, tuple)
+            shapes: tuple[Out, ...] = outs if many else () if outs is None else (outs,)
+            dtype = next((str(a.dtype) for a in args if hasattr(a, "dtype")), "float32")
+            values = tuple(Value(o.shape, o.dtype or dtype, f"{op}@{self.layer}") for o in shapes)
+            self.steps.append(Step(op, args, kw, values, self.layer))
+            return values if many else values[0] if values else None
+
+        return record
+
+
+def trace(layers: Sequence[Layer], wiring: Sequence[Sequence[int]], input_shape: Shape, batch: int,
+          wanted: Sequence[int]) -> Program:
+    """The Program that computes the outputs of the `wanted` layers for `batch` rows of input."""
+    recorder = Recorder()
+    source = Value((batch, *input_shape), name="input")
+    values: dict[int, Any] = {-1: source}
+    for i, layer in enumerate(layers):
+        recorder.layer = i
+        layer.prepare(batch)
+        values[i], _ = layer.forward(recorder, *(values[s] for s in wiring[i]), train=False)
+    return Program(source, [values[i] for i in wanted], recorder.steps)

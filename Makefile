@@ -1,0 +1,41 @@
+# darkpy: everything starts from here.  Each target makes what it needs; nothing else has to be set up.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SHARED := $(if $(DARKPY_SHARED),$(DARKPY_SHARED),../shared)
+
+.PHONY: help setup dev demo test lint bench docs clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/installed-dev: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@ $(VENV)/installed
+
+setup: $(VENV)/installed  ## make .venv and install darkpy into it
+
+dev: $(VENV)/installed-dev  ## the same with what tests and lint need
+
+demo: setup  ## detect the objects in a photo and save the picture with boxes
+	PATH="$(CURDIR)/$(BIN):$$PATH" DARKPY_SHARED="$(SHARED)" sh docs/demo.sh
+
+test: dev lint  ## lint, then all tests
+	$(BIN)/python -m pytest
+
+lint: dev  ## style, types, and that imports run only downwards
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	PYTHONPATH=. $(BIN)/lint-imports
+
+clean:  ## remove caches, built kernels and the environment
+	rm -rf $(VENV) .venv-bench build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-_DEFAULT = Path(__file__).resolve().parent.parent.parent / "shared"
+ROOT = Path(__file__).resolve().parent.parent  # the checkout
+SHARED = Path(os.environ.get("DARKPY_SHARED", ROOT.parent / "shared"))
 
 
 def shared(*parts: str) -> Path:
     """A path below the folder DARKPY_SHARED (by default `shared` beside the checkout); skips where it is missing."""
-    path = Path(os.environ.get("DARKPY_SHARED", _DEFAULT)).joinpath(*parts)
+    path = SHARED.joinpath(*parts)
     if not path.exists():
         pytest.skip(f"no reference data: {path} does not exist (set DARKPY_SHARED)")
     return path

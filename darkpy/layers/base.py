@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from darkpy.errors import UsageError
 from darkpy.ops.spec import Shape
 
 Array = Any  # numpy.ndarray, a device array, or the symbolic Value of a trace
@@ -168,6 +169,13 @@ class Layer:
     @property
     def n_params(self) -> int:
         return sum(p.size for p in self.declared.values())
+
+
+def check_truth(layer: Layer, truth: Array, n: int) -> None:
+    """UsageError unless the truth has `n` numbers for each image."""
+    if truth.shape[1] != n:
+        raise UsageError(f"truth with {truth.shape[1]} numbers an image for [{layer.kind}], layer {layer.net.index}: "
+                         f"it takes {n}")
 
 
 LAYERS: dict[str, type[Layer]] = {}

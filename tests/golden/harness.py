@@ -11,7 +11,7 @@ from darkpy import cfg
 from darkpy.build import build
 from darkpy.layers.connected import Connected
 from darkpy.network import Network
-from tests.shared import shared
+from tests.shared import SHARED, shared
 
 
 def module(name: str):
@@ -32,8 +32,6 @@ def error(mine, reference) -> float:
 
 def names(folder: str) -> list[str]:
     """Recordings of a folder, or one placeholder where there are none, so that the test is shown as skipped."""
-    from tests.shared import SHARED
-
     found = sorted(p.stem for p in Path(SHARED, "golden", folder).glob("*.npz"))
     return found or ["absent"]
 

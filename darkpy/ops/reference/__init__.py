@@ -6,6 +6,7 @@ from darkpy.ops.reference.bits import *
 from darkpy.ops.reference.conv import *
 from darkpy.ops.reference.gemm import *
 from darkpy.ops.reference.heads import *
+from darkpy.ops.reference.loss import *
 from darkpy.ops.reference.norm import *
 from darkpy.ops.reference.pool import *
 from darkpy.ops.reference.reorg import *

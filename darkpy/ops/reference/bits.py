@@ -1,4 +1,4 @@
-"""Binary weights and inputs as plain floats +-1 (Rastegari et al., "XNOR-Net", 2016): what packed kernels must equal."""
+"""Binary weights and inputs as plain floats +-1 (Rastegari et al., "XNOR-Net", 2016): what packed kernels equal."""
 
 import numpy as np
 

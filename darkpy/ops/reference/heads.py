@@ -30,9 +30,7 @@ def region_activate(x, *, anchors, coords, classes, softmax_classes, background,
             y[:, :, coords] = logistic(y[:, :, coords])
         first = coords if background else coords + 1  # background takes the objectness entry into the softmax
         scores = y[:, :, first:].reshape(n * anchors, -1, h, w)
-        if groups or softmax_classes:
-            scores = softmax(scores, sizes=groups or (scores.shape[1],))
-        else:
-            scores = logistic(scores)
+        runs = groups or ((scores.shape[1],) if softmax_classes else ())
+        scores = softmax(scores, sizes=runs) if runs else logistic(scores)
         y[:, :, first:] = scores.reshape(n, anchors, -1, h, w)
     return y.reshape(x.shape)

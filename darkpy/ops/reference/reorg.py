@@ -2,8 +2,8 @@
 
 import numpy as np
 
-__all__ = ["channels_first", "channels_last", "crop", "downsample", "pad_tail", "reorg", "reorg_reverse", "shortcut",
-           "shortcut_dx", "shortcut_dy", "upsample"]
+__all__ = ["channels_first", "channels_last", "crop", "crop_dx", "downsample", "pad_tail", "reorg", "reorg_reverse",
+           "shortcut", "shortcut_dx", "shortcut_dy", "upsample"]
 
 
 def reorg(x, *, stride):
@@ -79,3 +79,10 @@ def crop(x, *, top, left, size, flip=False, factor=1.0, shift=0.0):
     if flip:
         window = window[..., ::-1]
     return np.ascontiguousarray(window * x.dtype.type(factor) + x.dtype.type(shift))
+
+
+def crop_dx(dy, *, top, left, size, flip=False, factor=1.0):
+    dx = np.zeros((*dy.shape[:2], *size), dy.dtype)
+    h, w = dy.shape[2:]
+    dx[:, :, top : top + h, left : left + w] = (dy[..., ::-1] if flip else dy) * dy.dtype.type(factor)
+    return dx

@@ -76,6 +76,12 @@ def crop(x, *, top, left, size, flip=False, factor=1.0, shift=0.0):
 
 
 @op
+def crop_dx(dy, *, top, left, size, flip=False, factor=1.0):
+    """Gradient of crop for its input of spatial `size`."""
+    return Out((*dy.shape[:2], *size))
+
+
+@op
 def pad_tail(x, *, extra):
     """Each row of x (flattened) with `extra` zeros behind it: reorg's extra=."""
     n = 1

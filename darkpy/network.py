@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from darkpy import cfg as cfg_file
+from darkpy import weights as weights_file
 from darkpy.build import Graph, build, describe
 from darkpy.errors import UsageError
 from darkpy.layers import Layer
@@ -32,10 +33,11 @@ class Tape:
 class Network:
     """Layers of a cfg with their parameters, on one backend.
 
-    Made by `darkpy.load`.  `seed` decides the starting values of parameters no weights file gives.
+    Made by `darkpy.load`.  `seed` decides the starting values of parameters no weights file gives; with `blank` a
+    file is about to give all it can, and those are left at zero.
     """
 
-    def __init__(self, graph: Graph, device: str = "cpu", seed: int | None = 0):
+    def __init__(self, graph: Graph, device: str = "cpu", seed: int | None = 0, blank: bool = False):
         self.graph = graph
         self.config = graph.config
         self.layers: list[Layer] = graph.layers
@@ -45,7 +47,7 @@ class Network:
         self.outputs: list[Any] = []
         self.random = np.random.default_rng(seed)
         for layer in self.layers:
-            layer.allocate(self.random)
+            layer.allocate(Blank() if blank and weights_file.complete(layer) else self.random)  # type: ignore[arg-type]
             layer.random = self.random
         self.last_use = last_uses(graph.wiring)
 
@@ -78,6 +80,24 @@ class Network:
         """Forget what recurrent layers carry from call to call."""
         for layer in self.layers:
             layer.state.clear()
+
+    # -- weights files -----------------------------------------------------------------------------------------------
+
+    def load_weights(self, path: str | Path, cutoff: int | None = None, partial: bool = False) -> weights_file.Loaded:
+        """Read parameters and `seen` from a .weights file.
+
+        `cutoff`: only the first so many layers; the file may hold more.  `partial`: missing or surplus bytes are no
+        error, as in the original; parameters the file lacks keep their values.  Raises WeightsError, and then nothing
+        has changed.
+        """
+        loaded = weights_file.read(path, self.layers, cutoff, partial)
+        self.seen = loaded.seen
+        self.reset_state()
+        return loaded
+
+    def save(self, path: str | Path, seen: int | None = None) -> None:
+        """Write a .weights file, whole or not at all; `seen` in place of the net's own.  Raises WeightsError."""
+        weights_file.write(path, self.layers, self.seen if seen is None else seen)
 
     # -- forward ---------------------------------------------------------------------------------------------------
 
@@ -163,6 +183,15 @@ class Network:
         return x
 
 
+class Blank:
+    """In place of a random generator: zeros, where drawing tens of millions of random numbers would be for nothing."""
+
+    def standard_normal(self, shape: Shape, dtype: Any) -> np.ndarray:
+        return np.zeros(shape, dtype)
+
+    random = standard_normal
+
+
 def last_uses(wiring: Sequence[Sequence[int]]) -> dict[int, list[int]]:
     """For each layer, the values nobody needs once it has run."""
     last = {s: i for i, sources in enumerate(wiring) for s in sources}
@@ -180,7 +209,13 @@ def load(cfg: str | Path | Sequence[cfg_file.Section], weights: str | Path | Non
     for training.  Raises CfgError, WeightsError.
     """
     sections = cfg_file.read(cfg) if isinstance(cfg, (str, Path)) else list(cfg)
-    return Network(build(sections, batch=batch, size=size, lax=lax), device)
+    graph = build(sections, batch=batch, size=size, lax=lax)
+    if weights is None:
+        return Network(graph, device)
+    weights_file.check(weights, graph.layers)  # before memory is taken
+    net = Network(graph, device, blank=True)
+    net.load_weights(weights)
+    return net
 
 
 __all__ = ["Network", "describe", "load"]

@@ -9,4 +9,5 @@ from darkpy.ops.reference.heads import *
 from darkpy.ops.reference.loss import *
 from darkpy.ops.reference.norm import *
 from darkpy.ops.reference.pool import *
+from darkpy.ops.reference.recurrent import *
 from darkpy.ops.reference.reorg import *

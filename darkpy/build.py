@@ -15,6 +15,7 @@ from darkpy.ops.spec import Shape
 
 MAX_NUMBERS = 1 << 31  # of one layer's output for one image, and of all parameters: 8 GB of float32
 MAX_LAYERS = 4096
+FIRM = ("anchors", "mask", "num")  # keys of heads whose problems do not depend on the shape of the input
 
 
 @dataclass
@@ -41,71 +42,102 @@ class Graph:
 
 
 class Builder:
-    """One pass over the sections; a layer that cannot be built leaves a hole its readers step around."""
+    """One pass over the sections that finds as many problems as it can.
+
+    A layer that cannot be built is taken to hand on its input's shape.  What is built on that guess is `doubtful`: of
+    its own problems only those are told that do not hang on a guessed size.
+    """
 
     def __init__(self, sections: list[cfg.Section], lax: bool):
         self.sections, self.lax = sections, lax
         self.problems: list[str] = []
         self.warnings: list[str] = []
-        self.shapes: list[Shape | None] = []  # None where a layer has a problem, and behind it
+        self.layers: list[Layer | None] = []
+        self.wiring: list[list[int]] = []
+        self.shapes: list[Shape] = []
+        self.net_doubtful = False
+        self.faulty: list[bool] = []  # the layer itself has a problem
+        self.doubtful: list[bool] = []  # it, or something before it, has one
 
-    def options(self, section: cfg.Section, config: type) -> Any:
+    def options(self, section: cfg.Section, config: type) -> tuple[Any, bool]:
+        """The bound Config, and whether it can be trusted to give the right shape."""
         ignored = dialects.TRAINING_ONLY.get(dialects.canonical(section.kind), ())
+        bound: Any
         bound, problems, warnings = cfg.bind(section, config, ignored)
         if self.lax:
             warnings += [p for p in problems if ": unknown key" in p]
             problems = [p for p in problems if ": unknown key" not in p]
         self.problems += problems
         self.warnings += warnings
-        return bound
+        return bound, all(": unknown" in p for p in problems)  # an unknown key or word leaves the shape alone
 
     def net(self, batch: int | None, size: int | tuple[int, int] | None) -> tuple[NetConfig, Shape]:
         section = self.sections[0]
-        c: NetConfig = self.options(section, NetConfig)
+        c, sure = self.options(section, NetConfig)
         if batch is not None:
             c.batch, c.subdivisions = batch, 1
         if size is not None:
             c.height, c.width = (size, size) if isinstance(size, int) else size
             c.inputs = 0
         c.finish()
-        for key, message in c.problems():
-            self.problems.append(f"{section.place(key)}: [net] {message}")
-        shape = (c.channels, c.height, c.width) if c.width and c.height and c.channels else (max(c.inputs, 1),)
+        problems = c.problems()
+        shape: Shape = (c.channels, c.height, c.width) if c.width and c.height and c.channels else (max(c.inputs, 1),)
         if flat(shape) > MAX_NUMBERS:
-            self.problems.append(f"{section.place('width')}: [net] an input of {flat(shape):,} numbers: "
-                                 f"at most {MAX_NUMBERS:,} are allowed")
+            problems.append(("width", f"an input of {flat(shape):,} numbers: at most {MAX_NUMBERS:,} are allowed"))
             shape = (1,) * len(shape)
+        self.problems += [f"{section.place(key)}: [net] {message}" for key, message in problems]
+        self.net_doubtful = not sure or any(key in (None, "inputs", "width") for key, _ in problems)
         return c, shape
 
     def layer(self, index: int, graph: Graph, info: NetInfo) -> None:
         section = self.sections[index + 1]
         cls = LAYERS.get(section.kind)
+        sources, faulty = [index - 1], True
+        layer: Layer | None = None
         if cls is None:
-            self.problems.append(f"{section.place()}: unknown section [{section.kind}]"
-                                 f"{cfg.nearest(section.kind, LAYERS)}")
-            self.shapes.append(None)
-            return
-        before = len(self.problems)
-        config = self.options(section, cls.Config)
-        sources: list[int] = []
-        try:
-            sources = cls.sources(config, index)
-            shapes = [graph.input_shape if s < 0 else self.shapes[s] for s in sources]
-            if len(self.problems) > before or None in shapes:
-                self.shapes.append(None)
-                return
-            layer = cls(config, shapes, info)  # type: ignore[arg-type]
-            self.check_size(layer)
-        except LayerProblem as e:
-            at, text = section, f"[{section.kind}] {e}"
-            if e.source is not None and e.source >= 0:
-                at, text = self.sections[e.source + 1], str(e)
-            self.problems.append(f"{at.place(e.key)}: {text}")
-            self.shapes.append(None)
-            return
-        graph.layers.append(layer)
-        graph.wiring.append(sources)
-        self.shapes.append(layer.out_shape)
+            self.problems.append(f"{section.place()}: {unknown_section(section.kind)}")
+        else:
+            config, sure = self.options(section, cls.Config)
+            try:
+                sources = cls.sources(config, index)
+                layer = cls(config, [self.shape(s, graph) for s in sources], info)
+                self.check_size(layer)
+                faulty = not sure
+            except LayerProblem as e:
+                layer = None
+                doubt = not sure or any(self.is_doubtful(s) for s in sources)
+                self.problems += [self.explain(problem, index, sources, graph) for problem in (e, *e.also)
+                                  if not doubt or self.firm(problem)]
+        self.faulty.append(faulty)
+        self.doubtful.append(faulty or any(self.is_doubtful(s) for s in sources))
+        self.shapes.append(layer.out_shape if layer else self.shape(sources[0], graph))
+        self.layers.append(None if faulty else layer)
+        self.wiring.append(sources)
+
+    def shape(self, source: int, graph: Graph) -> Shape:
+        return graph.input_shape if source < 0 else self.shapes[source]
+
+    def is_doubtful(self, source: int) -> bool:
+        return self.net_doubtful if source < 0 else self.doubtful[source]
+
+    def firm(self, e: LayerProblem) -> bool:
+        """Whether a problem holds whatever the sizes are: the options contradict each other, or a filter count."""
+        if e.source is not None and e.source >= 0:
+            return dialects.canonical(self.sections[e.source + 1].kind) == "convolutional" and not self.faulty[e.source]
+        return e.key in FIRM
+
+    def explain(self, e: LayerProblem, index: int, sources: list[int], graph: Graph) -> str:
+        section = self.sections[index + 1]
+        if e.source is not None:
+            at = self.sections[e.source + 1]
+            return f"{at.place(e.key)}: {str(e).replace('[convolutional]', f'[{at.kind}]', 1)}"
+        text = f"{section.place(e.key)}: [{section.kind}] {e}"
+        for s in sources:
+            joined = [self.shape(i, graph) for i in self.wiring[s]] if s >= 0 else []
+            if len(joined) > 1 and len(self.shape(s, graph)) == 1 and all(len(shape) == 3 for shape in joined):
+                text += (f": [{self.sections[s + 1].kind}] in line {self.sections[s + 1].line} joins maps of different "
+                         f"size, {' and '.join(map(describe, joined))} (is width= or height= no multiple of 32?)")
+        return text
 
     def check_size(self, layer: Layer) -> None:
         shape = layer.out_shape
@@ -120,6 +152,12 @@ class Builder:
                                f"at most {MAX_NUMBERS:,} are allowed")
 
 
+def unknown_section(kind: str) -> str:
+    if dialects.canonical(kind) == "net":
+        return f"a second [{kind}]: it may only come first"
+    return f"unknown section [{cfg.clip(kind)}]{cfg.nearest(kind, LAYERS)}"
+
+
 def describe(shape: Shape) -> str:
     """A shape as people write it: width x height x channels."""
     return f"{shape[2]}x{shape[1]}x{shape[0]}" if len(shape) == 3 else f"{shape[0]} numbers"
@@ -131,24 +169,38 @@ def build(sections: list[cfg.Section], batch: int | None = None, size: int | tup
 
     Raises CfgError with all problems; `lax` turns unknown keys into warnings.
     """
+    graph, problems = examine(sections, batch, size, lax)
+    if problems:
+        raise CfgError(problems)
+    return graph
+
+
+def examine(sections: list[cfg.Section], batch: int | None = None, size: int | tuple[int, int] | None = None,
+            lax: bool = False) -> tuple[Graph, list[str]]:
+    """What `build` does, but problems (in order of their lines) are returned, with as much of the graph as there is."""
+    path = sections[0].path
     builder = Builder(sections, lax)
     config, shape = builder.net(batch, size)
-    path = sections[0].path
     graph = Graph(config, shape, sections=sections, path=path)
     if len(sections) - 1 > MAX_LAYERS:
-        raise CfgError(f"{path}: {len(sections) - 1} layers: at most {MAX_LAYERS} are allowed")
+        return graph, [f"{cfg.show(path)}: {len(sections) - 1:,} layers: at most {MAX_LAYERS:,} are allowed"]
     if len(sections) == 1:
         builder.problems.append(f"{sections[0].place()}: no layers behind [net]")
     folder = str(Path(path).parent)
     for index in range(len(sections) - 1):
+        if len(builder.problems) >= cfg.MAX_PROBLEMS:
+            builder.problems.append(f"{sections[index + 1].place()}: {cfg.MAX_PROBLEMS} problems up to here: "
+                                    "the rest of the file was not looked at")
+            break
         info = NetInfo(config.width, config.height, config.channels, graph.batch, config.time_steps, index, folder)
         builder.layer(index, graph, info)
+    graph.layers = [layer for layer in builder.layers if layer]
+    graph.wiring = [w for w, layer in zip(builder.wiring, builder.layers, strict=True) if layer]
     if not builder.problems and graph.n_params > MAX_NUMBERS:
-        builder.problems.append(f"{path}: {graph.n_params:,} parameters in all: at most {MAX_NUMBERS:,} are allowed")
-    if builder.problems:
-        raise CfgError(sorted(builder.problems, key=line_of))
+        builder.problems.append(f"{cfg.show(path)}: {graph.n_params:,} parameters in all: "
+                                f"at most {MAX_NUMBERS:,} are allowed")
     graph.warnings = builder.warnings
-    return graph
+    return graph, sorted(builder.problems, key=line_of)
 
 
 def line_of(problem: str) -> int:

@@ -14,14 +14,30 @@ def canonical(kind: str) -> str:
     return ALIASES.get(kind, kind)
 
 
-_HEAD = frozenset(["ignore_class", "iou_loss", "iou_thresh", "iou_thresh_kind", "iou_normalizer", "cls_normalizer", "obj_normalizer", "delta_normalizer", "max_delta", "label_smooth_eps", "objectness_smooth", "resize", "counters_per_class", "focal_loss", "show_details", "nms_kind", "beta_nms", "embedding_layer", "track_history_size", "sim_thresh", "dets_for_track", "dets_for_show", "track_ciou_norm", "uc_normalizer", "yolo_point", "random", "map"])
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_HEAD = _words("""
+    ignore_class iou_loss iou_thresh iou_thresh_kind iou_normalizer cls_normalizer obj_normalizer delta_normalizer
+    max_delta label_smooth_eps objectness_smooth resize counters_per_class focal_loss show_details nms_kind beta_nms
+    embedding_layer track_history_size sim_thresh dets_for_track dets_for_show track_ciou_norm uc_normalizer yolo_point
+    """)
 
 TRAINING_ONLY: dict[str, frozenset[str]] = {
-    "net": frozenset(["letter_box", "mosaic", "mosaic_bound", "cutmix", "mixup", "blur", "gaussian_noise", "contrastive", "contrastive_jit_flip", "contrastive_color", "unsupervised", "label_smooth_eps", "optimized_memory", "workspace_size_limit_MB", "ema_alpha", "dynamic_minibatch", "num_sigmas_reject_badlabels", "max_chart_loss", "use_cuda_graph", "loss_scale", "cudnn_half", "weights_reject_freq", "equidistant_point", "badlabels_rejection_percentage", "badlabels_reject_threshold", "augment_speed", "sequential_subdivisions", "mini_batch_size", "track", "init_sequential_subdivisions", "try_fix_nan", "dont_show_history", "gpu_memory_limit", "attention", "adversarial_lr", "max_batches_without_improvement", "reset_batchnorm", "color_jitter", "burnin_iterations"]),
-    "convolutional": frozenset(["sway", "rotate", "stretch", "stretch_sway", "deform", "assisted_excitation", "coordconv"]),
-    "yolo": _HEAD - {"random", "map"},
-    "region": _HEAD - {"random", "map"},
+    "net": _words("""
+        letter_box flip mosaic mosaic_bound cutmix mixup blur gaussian_noise contrastive contrastive_jit_flip
+        contrastive_color unsupervised label_smooth_eps optimized_memory workspace_size_limit_MB ema_alpha
+        dynamic_minibatch num_sigmas_reject_badlabels max_chart_loss use_cuda_graph loss_scale cudnn_half
+        weights_reject_freq equidistant_point badlabels_rejection_percentage badlabels_reject_threshold augment_speed
+        sequential_subdivisions init_sequential_subdivisions mini_batch_size track try_fix_nan dont_show_history
+        gpu_memory_limit attention adversarial_lr max_batches_without_improvement reset_batchnorm color_jitter
+        burnin_iterations resize_step
+        """),
+    "convolutional": _words("""
+        sway rotate stretch stretch_sway deform assisted_excitation coordconv grad_centr
+        """),
+    "yolo": _HEAD,
+    "region": _HEAD,
     "dropout": frozenset(["dropblock", "dropblock_size_rel", "dropblock_size_abs"]),
-    "shortcut": frozenset(),
-    "softmax": frozenset(),
 }

@@ -21,11 +21,13 @@ EPSILON = 1e-5  # inside the root of every batch normalisation (Darknet's GPU bu
 
 
 class LayerProblem(Exception):
-    """A layer cannot be built.  `key` is the option to point at; `source` the earlier layer at fault, if not this."""
+    """A layer cannot be built.  `key` is the option to point at; `source` the earlier layer at fault, if not this;
+    `also` the layer's further problems."""
 
     def __init__(self, message: str, key: str | None = None, source: int | None = None):
         super().__init__(message)
         self.key, self.source = key, source
+        self.also: list[LayerProblem] = []
 
 
 @dataclass
@@ -108,7 +110,8 @@ class Layer:
     """Base of all layers.
 
     `declared` maps a parameter's name to its Param, in the order of a weights file.  `params` holds the arrays once
-    `allocate` was called, `grads` what backward adds up.  `state` is what a recurrent layer carries between calls.
+    `allocate` was called, `grads` what backward adds up, `moments` what the optimizer remembers.  `state` is what a
+    recurrent layer carries between calls.
     """
 
     kind: ClassVar[str] = ""
@@ -124,6 +127,7 @@ class Layer:
         self.declared: dict[str, Param] = {}
         self.params: dict[str, Array] = {}
         self.grads: dict[str, Array] = {}
+        self.moments: dict[str, Array] = {}
         self.state: dict[str, Array] = {}
         self.random: np.random.Generator = np.random.default_rng(0)  # the net's own, once it is part of one
 

@@ -1,0 +1,107 @@
+"""A classifier: image -> letterbox -> network -> the most likely classes, as Darknet's `classifier predict` does it.
+
+    model = Classifier("darknet19.cfg", "darknet19.weights")
+    for guess in model.classify("dog.jpg", top=5):
+        print(guess.name, guess.confidence)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from darkpy.errors import ModelError, UsageError
+from darkpy.labels import Names, class_names
+from darkpy.layers.base import flat
+from darkpy.network import load
+from darkpy.pictures import OnError, Picture, batches, check_input, is_one
+
+
+class Guess(NamedTuple):
+    """One class an image may show."""
+
+    class_id: int
+    name: str
+    confidence: float  # probability in [0, 1]
+
+
+@dataclass(frozen=True)
+class Classification(Sequence[Guess]):
+    """The likeliest classes of one image, in order: a sequence of Guess.  `speed` is in milliseconds."""
+
+    guesses: list[Guess]
+    probabilities: np.ndarray  # (classes,) float32: of all classes
+    path: str | None = None
+    speed: dict[str, float] = field(default_factory=dict)
+
+    def __getitem__(self, i: Any) -> Any:
+        return self.guesses[i]
+
+    def __len__(self) -> int:
+        return len(self.guesses)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers and strings."""
+        return {"filename": self.path,
+                "classes": [{**g._asdict(), "confidence": round(g.confidence, 6)} for g in self.guesses]}
+
+    def to_json(self) -> str:
+        """`to_dict` as one line of JSON."""
+        return json.dumps(self.to_dict(), ensure_ascii=False)
+
+
+class Classifier:
+    """A network whose output is a probability for each class.  Arguments and errors are those of Detector.
+
+    With a label tree (Darknet9000) the probabilities are multiplied down the tree, and only its leaves count.
+    """
+
+    def __init__(self, cfg: str | os.PathLike[str], weights: str | os.PathLike[str] | None = None,
+                 names: Names = None, *, size: int | tuple[int, int] | None = None, device: str = "cpu",
+                 threads: int | None = None, lax: bool = False, partial: bool = False):
+        cfg, weights = os.fspath(cfg), None if weights is None else os.fspath(weights)
+        self.net = load(cfg, None if partial else weights, batch=1, size=size, device=device, lax=lax)
+        if partial and weights is not None:
+            self.net.load_weights(weights, partial=True)
+        self.input_shape = check_input(self.net.input_shape, cfg)
+        last = self.net.layers[self.net.output_index]
+        if hasattr(last, "decode"):
+            raise ModelError(f"{cfg}: ends in [{last.kind}]: that is a detector, use darkpy detect, or darkpy.Detector")
+        if len(last.out_shape) == 3 and last.out_shape[1:] != (1, 1):
+            raise ModelError(f"{cfg}: its output is a map of {last.out_shape[2]}x{last.out_shape[1]} cells, not one "
+                             "number for each class: put [avgpool] behind the last convolution, or change size=")
+        self.tree = getattr(last, "tree", None)
+        self.names = class_names(names, cfg, flat(last.out_shape))
+        self._run = self.net.plan(threads)
+
+    def classify(self, image: Any, top: int = 5) -> Classification:
+        """The `top` likeliest classes of one image: path, bytes, uint8 (H, W, 3) RGB, float (3, H, W), PIL.Image."""
+        if not is_one(image):
+            raise UsageError("classify takes one image: for several use classify_all")
+        return next(self.classify_all([image], top, 1))
+
+    def classify_all(self, images: Any, top: int = 5, batch: int = 8,
+                     on_error: OnError | None = None) -> Iterator[Classification]:
+        """A Classification for each of any iterable of images, in order; `batch` and `on_error` as in
+        `Detector.detect`."""
+        if top < 1:
+            raise UsageError(f"top={top}: it is at least 1")
+        for pictures in batches(images, self.input_shape, True, batch, on_error):
+            yield from self._classify(pictures, top)
+
+    def _classify(self, pictures: list[Picture], top: int) -> Iterator[Classification]:
+        start = time.perf_counter()
+        (output,) = self._run(np.stack([p.x for p in pictures]))
+        ms = (time.perf_counter() - start) * 1000 / len(pictures)
+        for picture, p in zip(pictures, output.reshape(len(pictures), -1), strict=True):
+            if self.tree is not None:
+                p = self.tree.hierarchy_predictions(p, only_leaves=True)
+            best = np.argsort(-np.nan_to_num(p, nan=-1), kind="stable")[:top]
+            guesses = [Guess(int(k), self.names[k], float(p[k])) for k in best]
+            yield Classification(guesses, p, picture.path, {"preprocess": picture.ms, "inference": ms})

@@ -1,0 +1,106 @@
+"""A detector: image -> letterbox -> network -> boxes of all heads -> suppression -> Result, as Darknet does it.
+
+    model = Detector("yolov3.cfg", "yolov3.weights")
+    for result in model.detect(["a.jpg", "b.jpg"], thresh=.25):
+        print(result.path, result.boxes.xyxy)
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from darkpy.errors import ModelError, UsageError
+from darkpy.labels import Names, class_names
+from darkpy.layers.detections import Detections
+from darkpy.network import load
+from darkpy.pictures import OnError, Picture, batches, check_input
+from darkpy.result import Boxes, Result
+from darkpy.vision.boxes import correct_boxes
+from darkpy.vision.nms import nms_sort
+
+
+class Detector:
+    """A network with detection heads.
+
+    `names`: a list, a file with a name per line, or a .data file that points to one; by default `<cfg>.names` beside
+    the cfg, or the list of the data set with as many classes (COCO, VOC ...).  `size`: side of the net's input, or
+    (height, width), instead of the cfg's.  `threads`: CPU threads.  `lax`: unknown keys of the cfg are no error.
+    `partial`: neither is a .weights file with too few or too many numbers.
+
+    Raises CfgError, WeightsError, DataError for names.
+    """
+
+    def __init__(self, cfg: str | os.PathLike[str], weights: str | os.PathLike[str] | None = None,
+                 names: Names = None, *, size: int | tuple[int, int] | None = None, device: str = "cpu",
+                 threads: int | None = None, lax: bool = False, partial: bool = False):
+        cfg, weights = os.fspath(cfg), None if weights is None else os.fspath(weights)
+        self.net = load(cfg, None if partial else weights, batch=1, size=size, device=device, lax=lax)
+        if partial and weights is not None:
+            self.net.load_weights(weights, partial=True)
+        self.heads: list[Any] = [layer for layer in self.net.layers if hasattr(layer, "decode")]
+        if not self.heads:
+            raise ModelError(f"{cfg}: no detection layer ([yolo], [region] or [detection]): "
+                             "for a classifier use darkpy classify, or darkpy.Classifier")
+        counts = sorted({head.config.classes for head in self.heads})
+        if len(counts) > 1:
+            raise ModelError(f"{cfg}: its heads disagree: {' and '.join(map(str, counts))} classes")
+        self.input_shape = check_input(self.net.input_shape, cfg)
+        self.names = class_names(names, cfg, counts[0])
+        self.is_grid = any(head.kind == "detection" for head in self.heads)  # YOLO v1
+        self._run = self.net.plan(threads)
+
+    def detect(self, sources: Any, thresh: float | None = None, nms: float | None = None, hier: float = 0.5,
+               batch: int = 8, letterbox: bool | None = None, on_error: OnError | None = None) -> Iterator[Result]:
+        """One Result for each image, in order.
+
+        sources    an image or any iterable of them: path, bytes, uint8 (H, W, 3) RGB, float (3, H, W) in [0, 1],
+                   PIL.Image; a list is decoded ahead while the net computes
+        thresh     least confidence of a detection: .5 by default, .2 for YOLO v1
+        nms        of two boxes of one class with a larger IoU only the better stays: .45, .4 for v1; 0 keeps all
+        hier       least probability at which a label tree (YOLO9000) is followed further
+        batch      images computed at once
+        letterbox  keep the aspect ratio, or else stretch; by default as the net was trained: only v1 stretches
+        on_error   called with a source that cannot be read and its error, and the next image follows; without it the
+                   error is raised
+        """
+        thresh = thresh if thresh is not None else 0.2 if self.is_grid else 0.5
+        nms = nms if nms is not None else 0.4 if self.is_grid else 0.45
+        fit = letterbox if letterbox is not None else not self.is_grid
+        for name, value in (("thresh", thresh), ("nms", nms), ("hier", hier)):
+            if not 0 <= value <= 1:
+                raise UsageError(f"{name}={value}: it lies between 0 and 1")
+        for pictures in batches(sources, self.input_shape, fit, batch, on_error):
+            yield from self._detect(pictures, thresh, nms, hier, fit)
+
+    def _detect(self, pictures: list[Picture], thresh: float, nms: float, hier: float, fit: bool) -> Iterator[Result]:
+        start = time.perf_counter()
+        outputs = self._run(np.stack([p.x for p in pictures]))
+        ms = (time.perf_counter() - start) * 1000 / len(pictures)
+        for n, picture in enumerate(pictures):
+            start = time.perf_counter()
+            found = Detections.concat([head.decode(y[n], thresh, hier)
+                                       for head, y in zip(self.heads, outputs, strict=True)])
+            boxes = select(found, picture.size, self.input_shape[1:], thresh, nms, fit)
+            speed = {"preprocess": picture.ms, "inference": ms, "postprocess": (time.perf_counter() - start) * 1000}
+            yield Result(boxes, self.names, picture.rgb, picture.path, speed)
+
+
+def select(found: Detections, image_size: tuple[int, int], net_size: tuple[int, int], thresh: float, nms: float,
+           fit: bool) -> Boxes:
+    """Candidates of the net's input (size as height, width) -> what is left of them in the image (width, height)."""
+    boxes = correct_boxes(found.boxes, *image_size, net_size[1], net_size[0]) if fit else found.boxes
+    # untrained or damaged weights give boxes without end
+    prob = np.where(np.isfinite(boxes).all(axis=1)[:, None], found.prob, 0)
+    order = np.arange(len(boxes))
+    if nms > 0:
+        prob, order = nms_sort(boxes, found.objectness, prob, nms)
+    row, class_id = np.nonzero(prob[order] > thresh)
+    confidence = prob[order[row], class_id]
+    best = np.argsort(-confidence, kind="stable")
+    row, class_id = order[row[best]], class_id[best]
+    return Boxes(boxes[row], confidence[best], class_id, found.objectness[row], image_size)

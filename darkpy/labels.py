@@ -1,0 +1,78 @@
+"""Which names the classes of a network have."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from darkpy import cfg as cfg_file
+from darkpy.errors import DataError
+from darkpy.vision.names import read_names
+
+# the lists of the data sets the published networks were trained on, by number of classes
+KNOWN = {20: "voc.names", 80: "coco.names", 601: "openimages.names", 9418: "9k.names",
+         1000: "imagenet.shortnames.list", 21842: "imagenet.shortnames.list"}
+
+Names = str | os.PathLike[str] | Sequence[str] | None
+
+
+def class_names(names: Names, cfg: str | os.PathLike[str] | None, classes: int) -> list[str]:
+    """`classes` names: those given (a list, a file of names, a .data file), else `<cfg>.names` beside the cfg, else
+    the list of the data set with so many classes, else "class 0", "class 1" ...
+
+    Raises DataError where a list that was asked for is missing or too short.
+    """
+    if names is not None and not isinstance(names, (str, os.PathLike)):
+        return enough(list(names), "names", classes)
+    if names is not None:
+        path = Path(names)
+        if path.suffix not in (".data", ".dataset"):
+            return enough(read_names(path), str(path), classes)
+        listed = named_in(path)
+        if listed is not None:
+            return enough(read_names(listed), str(listed), classes)
+    own = Path(cfg).with_suffix(".names") if cfg else None
+    if own and own.is_file():
+        return enough(read_names(own), str(own), classes)
+    if classes in KNOWN:
+        for folder in folders(cfg):
+            path = folder / KNOWN[classes]
+            if path.is_file():
+                logging.getLogger("darkpy").info(f"class names from {path}, as the net has {classes} classes")
+                return enough(read_names(path), str(path), classes)
+    return [f"class {i}" for i in range(classes)]
+
+
+def enough(names: list[str], place: str, classes: int) -> list[str]:
+    if len(names) < classes:
+        raise DataError(f"{place}: {len(names)} names, but the net has {classes} classes: give one name for each")
+    return names[:classes]
+
+
+def named_in(data: Path) -> Path | None:
+    """The file of names a .data file points to."""
+    options = cfg_file.read_options(data)
+    for key in ("names", "labels"):
+        value = options.get(key)
+        if value:
+            return resolve(value, data)
+    return None
+
+
+def resolve(value: str, data: Path) -> Path:
+    """A path that stands in a .data file: as it is, else beside that file, else below its parent folder."""
+    for place in (Path(value), data.parent / value, data.parent.parent / value):
+        if place.exists():
+            return place
+    return Path(value)
+
+
+def folders(cfg: str | os.PathLike[str] | None) -> Iterator[Path]:
+    """Where the known lists may lie: beside the cfg, in data beside its folder, in ./data, and in this checkout."""
+    if cfg:
+        yield Path(cfg).parent
+        yield Path(cfg).parent.parent / "data"
+    yield Path("data")
+    yield Path(__file__).parent.parent / "data"

@@ -41,6 +41,9 @@ class NetConfig:
     steps: list[int] = opt([])
     scales: list[float] = opt([])
     gamma: float = opt(1.0)
+    learning_rate_min: float = opt(1e-5)  # this and the next two: a fork's policy=sgdr
+    sgdr_cycle: int = opt(0, low=0)  # 0: max_batches
+    sgdr_mult: int = opt(2, low=1, high=1 << 10)
 
     max_crop: int | None = opt(None, low=1, high=SIDE)
     min_crop: int | None = opt(None, low=1, high=SIDE)
@@ -74,6 +77,10 @@ class NetConfig:
                 found.append(("policy", "policy=steps needs steps= and scales="))
             elif len(self.steps) != len(self.scales):
                 found.append(("scales", f"{len(self.scales)} scales for {len(self.steps)} steps: give one for each"))
+        if self.policy in ("poly", "sgdr") and not self.max_batches and not (self.policy == "sgdr" and self.sgdr_cycle):
+            found.append(("policy", f"policy={self.policy} needs max_batches="))
+        if self.policy == "step" and self.step < 1:
+            found.append(("step", f"step={self.step} must be at least 1"))
         sizes = [self.width, self.height, self.channels]
         if not self.inputs:
             missing = [k for k, v in zip(("width", "height", "channels"), sizes, strict=True) if not v]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from darkpy import cfg as cfg_file
+from darkpy import optimizer, schedule
 from darkpy import weights as weights_file
 from darkpy.build import Graph, build, describe
 from darkpy.errors import UsageError
@@ -43,7 +44,8 @@ class Network:
         self.layers: list[Layer] = graph.layers
         self.wiring = graph.wiring
         self.ops = backend(device)
-        self.seen = 0
+        self.seen = 0  # images; with time steps, each counts
+        self.updates = 0
         self.outputs: list[Any] = []
         self.random = np.random.default_rng(seed)
         for layer in self.layers:
@@ -155,7 +157,7 @@ class Network:
         return sum(costs) / len(costs)
 
     def backward(self) -> None:
-        """After `loss`: adds the gradients of this batch to `grads`.  They are true gradients, minus Darknet's delta."""
+        """After `loss`: adds the gradients of this batch to `grads`: true gradients, minus Darknet's delta."""
         tape = self.tape
         grads: dict[int, Any] = {}
         for i in range(len(self.layers) - 1, -1, -1):
@@ -165,6 +167,8 @@ class Network:
             dy = grads.get(i)
             if i in tape.losses:
                 back: Any = tape.losses[i].dx
+                if dy is not None:  # from a later loss layer: it passes a loss layer unchanged, as in Darknet
+                    back = self.ops.add(back, self.ops.reshape(dy, shape=layer.in_shapes[0]))
             elif dy is None:
                 continue
             else:
@@ -173,6 +177,34 @@ class Network:
                 # a value read by several layers has the sum of their gradients
                 grads[s] = self.ops.add(grads[s], dx) if s in grads else dx
         self.tape.grads = grads
+
+    def update(self, lr: float, momentum: float, decay: float) -> None:
+        """One step of SGD (of Adam if the cfg says so) with the gradients summed up since the last; forgets them.
+
+        As Darknet scales it: lr is for a mean over batch * time_steps images, decay is for each image, and `momentum`
+        is the share of the last step that is taken again.
+        """
+        self.updates += 1
+        batch = self.batch * self.config.subdivisions
+        for layer in self.layers:
+            optimizer.update(self.ops, layer, self.config, lr, momentum, decay, batch, self.updates)
+
+    def train_step(self, x: np.ndarray, truth: np.ndarray) -> float:
+        """One batch of training at the rate the cfg's policy gives; returns its cost.
+
+        Parameters move when a batch of all `subdivisions` is complete.
+        """
+        c = self.config
+        self.seen += len(x)
+        cost = self.loss(x, truth)
+        self.backward()
+        if (self.seen // self.batch) % c.subdivisions == 0:
+            self.update(self.rate(), c.momentum, c.decay)
+        return cost
+
+    def rate(self) -> float:
+        """The learning rate of an update made now."""
+        return schedule.rate(self.config, self.seen // (self.batch * self.config.subdivisions), self.random)
 
     def check_input(self, x: np.ndarray) -> np.ndarray:
         x = np.ascontiguousarray(x, np.float32)

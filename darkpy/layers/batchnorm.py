@@ -49,7 +49,8 @@ class Normalization:
 
 @register("batchnorm")
 class BatchNorm(Layer):
-    """[batchnorm].  Its biases are added but no weights file holds them (a fork's does)."""
+    """[batchnorm].  Its biases are added but no weights file holds them (a fork's does); as in the original only its
+    rolling statistics follow the data, no update moves scales or biases."""
 
     @dataclass
     class Config(LayerConfig):
@@ -59,7 +60,8 @@ class BatchNorm(Layer):
         super().__init__(config, in_shapes, net)
         n = in_shapes[0][0]
         self.norm = Normalization(n)
-        self.declared = self.norm.declared | {"biases": Param((n,), constant(0), stored=False)}
+        self.declared = self.norm.declared | {"biases": Param((n,), constant(0), stored=False, trained=False)}
+        self.declared["scales"] = Param((n,), constant(1), trained=False)
 
     def forward(self, ops: Any, x: Array, train: bool = False) -> tuple[Array, Any]:
         y, statistics = self.norm.forward(ops, self.params, x, train)

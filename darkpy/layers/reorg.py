@@ -38,22 +38,26 @@ class Reorg(Layer):
             raise LayerProblem(f"stride={s} does not divide its {w}x{h} input", "stride")
         self.out_shape = (c // (s * s), h * s, w * s) if config.reverse else (c * s * s, h // s, w // s)
 
-    def move(self, ops: Any, x: Array, reverse: bool) -> Array:
-        s = self.config.stride
-        if self.config.flatten:
-            return ops.channels_first(x) if reverse else ops.channels_last(x)
-        return ops.reorg_reverse(x, stride=s) if reverse else ops.reorg(x, stride=s)
-
     def forward(self, ops: Any, x: Array, train: bool = False) -> tuple[Array, Any]:
-        if self.config.extra:
-            return ops.pad_tail(x, extra=self.config.extra), None
-        return ops.reshape(self.move(ops, x, self.config.reverse), shape=self.out_shape), None
+        c = self.config
+        if c.extra:
+            return ops.pad_tail(x, extra=c.extra), None
+        if c.flatten:
+            y = ops.channels_first(x) if c.reverse else ops.channels_last(x)
+        else:
+            y = ops.reorg_reverse(x, stride=c.stride) if c.reverse else ops.reorg(x, stride=c.stride)
+        return ops.reshape(y, shape=self.out_shape), None
 
     def backward(self, ops: Any, dy: Array, saved: Any) -> Array:
-        shape = self.in_shapes[0]
-        if self.config.extra:
+        c, shape = self.config, self.in_shapes[0]
+        if c.extra:
             # joining a single piece copies it, so that the result is in one block of memory
-            return ops.reshape(ops.concat(ops.columns(dy, start=0, stop=flat(shape))), shape=shape)
-        if self.config.flatten:
+            dx = ops.concat(ops.columns(dy, start=0, stop=flat(shape)))
+        elif c.flatten:
             dy = ops.reshape(dy, shape=shape)
-        return ops.reshape(self.move(ops, dy, not self.config.reverse), shape=shape)
+            dx = ops.channels_last(dy) if c.reverse else ops.channels_first(dy)
+        elif c.reverse:
+            dx = ops.reorg_reverse_dx(dy, stride=c.stride)
+        else:  # the forward wrote in the order of the input's shape
+            dx = ops.reorg_reverse(ops.reshape(dy, shape=shape), stride=c.stride)
+        return ops.reshape(dx, shape=shape)

@@ -11,3 +11,4 @@ from darkpy.ops.reference.norm import *
 from darkpy.ops.reference.pool import *
 from darkpy.ops.reference.recurrent import *
 from darkpy.ops.reference.reorg import *
+from darkpy.ops.reference.update import *

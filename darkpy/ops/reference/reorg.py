@@ -3,7 +3,7 @@
 import numpy as np
 
 __all__ = ["channels_first", "channels_last", "crop", "crop_dx", "downsample", "pad_tail", "reorg", "reorg_reverse",
-           "shortcut", "shortcut_dx", "shortcut_dy", "upsample"]
+           "reorg_reverse_dx", "shortcut", "shortcut_dx", "shortcut_dy", "upsample"]
 
 
 def reorg(x, *, stride):
@@ -19,6 +19,13 @@ def reorg_reverse(x, *, stride):
     s = stride
     offsets = x.reshape(n, s, s, c // (s * s), h, w)
     return np.ascontiguousarray(offsets.transpose(0, 3, 4, 1, 5, 2)).reshape(n, c // (s * s), h * s, w * s)
+
+
+def reorg_reverse_dx(dy, *, stride):
+    n, c, h, w = dy.shape
+    s = stride
+    squares = dy.reshape(n, c, h // s, s, w // s, s)
+    return np.ascontiguousarray(squares.transpose(0, 3, 5, 1, 2, 4)).reshape(n, c * s * s, h // s, w // s)
 
 
 def channels_last(x):

@@ -9,8 +9,21 @@ Arguments before `*` are arrays, those behind it plain numbers and words.  Ops n
 few whose name says so (`assign`, `add_to`, ... : the first argument is written and nothing is returned).
 """
 
-from darkpy.ops.spec import activations, basic, bits, conv, gemm, heads, loss, norm, pool, recurrent, reorg
+from darkpy.ops.spec import (
+    activations,
+    basic,
+    bits,
+    conv,
+    gemm,
+    heads,
+    loss,
+    norm,
+    pool,
+    recurrent,
+    reorg,
+    update,
+)
 from darkpy.ops.spec.core import ACTIVATIONS, OPS, VIEWS, WRITES, Out, Shape, conv_size
 
 __all__ = ["ACTIVATIONS", "OPS", "VIEWS", "WRITES", "Out", "Shape", "activations", "basic", "bits", "conv",
-           "conv_size", "gemm", "heads", "loss", "norm", "pool", "recurrent", "reorg"]
+           "conv_size", "gemm", "heads", "loss", "norm", "pool", "recurrent", "reorg", "update"]

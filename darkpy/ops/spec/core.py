@@ -19,7 +19,8 @@ class Out:
 
 OPS: dict[str, Callable[..., Any]] = {}
 VIEWS = {"reshape", "rows", "columns"}  # results that share memory with the first input
-WRITES = {"assign", "add_to"}  # ops that write to their first input and return nothing
+# ops that write to their first input (those of an update also to the next ones) and return nothing
+WRITES = {"assign", "add_to", "adam_update", "clamp", "sgd_update"}
 
 ACTIVATIONS = ("logistic", "loggy", "relu", "elu", "selu", "relie", "plse", "hardtan", "lhtan", "linear", "ramp",
                "leaky", "tanh", "stair", "swish", "mish", "hard_mish", "relu6", "gelu")

@@ -36,6 +36,13 @@ def reorg_reverse(x, *, stride):
 
 
 @op
+def reorg_reverse_dx(dy, *, stride):
+    """Gradient of reorg_reverse, and its inverse: (N,C,H,W) -> (N, C*s*s, H/s, W/s), a true space-to-depth."""
+    n, c, h, w = dy.shape
+    return Out((n, c * stride * stride, h // stride, w // stride))
+
+
+@op
 def channels_last(x):
     """(N,C,H,W) read as (N,H,W,C), kept under the same shape: reorg's flatten=1."""
     return same(x)

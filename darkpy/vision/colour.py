@@ -7,16 +7,15 @@ undefined and comes out as NaN, as in Darknet, which does no harm because its sa
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-_jit = njit(cache=True, nogil=True, error_model="numpy")
+from darkpy.jit import njit
 
 _ZERO, _ONE, _TWO, _FOUR, _SIX = (np.float32(v) for v in (0, 1, 2, 4, 6))
 _TO_YUV = np.array([[0.299, 0.587, 0.114], [-0.14713, -0.28886, 0.436], [0.615, -0.51499, -0.10001]], np.float32)
 _FROM_YUV = np.array([[1, 0, 1.13983], [1, -0.39465, -0.58060], [1, 2.03211, 0]], np.float32)
 
 
-@_jit
+@njit
 def _rgb_to_hsv(r, g, b):
     """One pixel.  The hue is in sixths of the circle first: 0 red, 2 green, 4 blue."""
     high = max(max(r, g), b)
@@ -34,7 +33,7 @@ def _rgb_to_hsv(r, g, b):
     return hue / _SIX, delta / high, high
 
 
-@_jit
+@njit
 def _hsv_to_rgb(h, s, v):
     """One pixel.  A hue of exactly 1 falls into the last sixth with fraction 0 (magenta, not red), as in Darknet."""
     if s == 0:
@@ -58,21 +57,21 @@ def _hsv_to_rgb(h, s, v):
     return v, p, q
 
 
-@_jit
+@njit
 def _rgb_to_hsv_planes(image, out):
     for y in range(image.shape[1]):
         for x in range(image.shape[2]):
             out[0, y, x], out[1, y, x], out[2, y, x] = _rgb_to_hsv(image[0, y, x], image[1, y, x], image[2, y, x])
 
 
-@_jit
+@njit
 def _hsv_to_rgb_planes(image, out):
     for y in range(image.shape[1]):
         for x in range(image.shape[2]):
             out[0, y, x], out[1, y, x], out[2, y, x] = _hsv_to_rgb(image[0, y, x], image[1, y, x], image[2, y, x])
 
 
-@_jit
+@njit
 def _distort_planes(image, hue, saturation, exposure, out):
     for y in range(image.shape[1]):
         for x in range(image.shape[2]):

@@ -10,14 +10,14 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import secrets
 import stat
 import struct
 from typing import IO
 
 import numpy as np
-from PIL import Image, ImageFile, ImageOps
+from PIL import ExifTags, Image, ImageFile
 
+from darkpy.atomic import replacing
 from darkpy.errors import DataError
 from darkpy.vision.textfile import PathLike, os_problem, show
 
@@ -28,8 +28,16 @@ MAX_PIXELS = 178_956_970
 # because its header has no signature and almost any bytes can look like one.
 _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "PPM", "WEBP", "TIFF", "TGA")
 
-# How Pillow's names of pixel layouts with 16 bits for one sample begin ("I;16B" is the big-endian one).
-_MODES_16_BIT = "I;16"
+# EXIF orientation -> what turns the stored pixels upright.
+_TO_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def read_image(source: PathLike | bytes, max_pixels: int = MAX_PIXELS, channels: int = 3) -> np.ndarray:
@@ -70,7 +78,8 @@ def _decode(file: IO[bytes], place: str, max_pixels: int, channels: int) -> np.n
         if width * height > max_pixels:
             raise DataError(f"{place}: {width}x{height} pixels are more than the {max_pixels} allowed")
         image.load()
-        return _to_channels(_upright(image), channels, place)
+        is_16_bit = image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM"))
+        return _to_channels(_upright(image), is_16_bit, channels, place)
     except DataError:
         raise
     except MemoryError:
@@ -96,11 +105,11 @@ def _identify(file: IO[bytes], place: str) -> ImageFile.ImageFile:
         if name not in Image.OPEN:  # Pillow was built without this one
             continue
         factory, accepts = Image.OPEN[name]
-        if accepts is not None and accepts(prefix) is not True:
-            continue
-        file.seek(0)
         with contextlib.suppress(SyntaxError, IndexError, TypeError, struct.error):
-            return factory(file, "")
+            verdict = accepts(prefix) if accepts is not None else True
+            if verdict and not isinstance(verdict, str):  # a text says why a known format cannot be read
+                file.seek(0)
+                return factory(file, "")
     raise DataError(f"{place}: is not an image darkpy can read (JPEG, PNG, BMP, GIF, PPM, WebP, TIFF, TGA)")
 
 
@@ -113,14 +122,17 @@ def _is_truncation(error: Exception, text: str) -> bool:
 def _upright(image: Image.Image) -> Image.Image:
     """The image turned and mirrored as its EXIF orientation says.  A damaged EXIF block is ignored."""
     try:
-        return ImageOps.exif_transpose(image)
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
     except Exception:  # as many types as the decoders raise; the pixels are good all the same
         return image
+    if not isinstance(orientation, int) or orientation not in _TO_UPRIGHT:
+        return image
+    return image.transpose(_TO_UPRIGHT[orientation])
 
 
-def _to_channels(image: Image.Image, channels: int, place: str) -> np.ndarray:
+def _to_channels(image: Image.Image, is_16_bit: bool, channels: int, place: str) -> np.ndarray:
     """Convert any pixel layout Pillow knows to uint8 (H, W, channels)."""
-    if image.mode.startswith(_MODES_16_BIT) or (image.mode == "I" and image.format in ("PNG", "PPM")):
+    if is_16_bit:
         levels = np.clip(np.asarray(image), 0, 65535).astype(np.uint32)
         grey = ((levels + 128) // 257).astype(np.uint8)
         image = Image.fromarray(grey)
@@ -153,7 +165,6 @@ def to_uint8(image: np.ndarray) -> np.ndarray:
 def write_image(path: PathLike, rgb: np.ndarray) -> None:
     """Write uint8 (H, W, 3) or grey (H, W) as .png, or .jpg at quality 95, whole or not at all.
 
-    The bytes go to a temporary file beside the target, which takes the target's name only once they are on the disk.
     Raises DataError: unknown ending, no such folder, no permission, disk full.
     """
     ending = os.path.splitext(os.fspath(path))[1].lower()
@@ -171,27 +182,5 @@ def write_image(path: PathLike, rgb: np.ndarray) -> None:
         Image.fromarray(np.ascontiguousarray(rgb)).save(encoded, **options[ending])  # type: ignore[arg-type]
     except (OSError, ValueError) as error:  # for one, JPEG ends at 65535 pixels
         raise DataError(f"{show(path)}: cannot be written ({error})") from None
-    _write_atomically(path, encoded.getbuffer())
-
-
-def _write_atomically(path: PathLike, content: memoryview) -> None:
-    """Temporary file in the same folder, fsync, rename; the temporary is removed on any failure."""
-    folder, name = os.path.split(os.fspath(path))
-    temporary = os.path.join(folder, f".{name[:100]}.{secrets.token_hex(4)}.tmp")
-    try:
-        # Not tempfile.mkstemp: its files are private to the user, and the picture would stay so.
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
-    except FileNotFoundError:
-        raise DataError(f"{show(path)}: the folder does not exist") from None
-    except OSError as error:
-        raise DataError(f"{show(path)}: cannot be written ({error.strerror or error})") from None
+    with replacing(path, DataError) as file:
+        file.write(encoded.getbuffer())

@@ -14,15 +14,14 @@ original fade its last row to black; here that row is the last row of the input,
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-_jit = njit(cache=True, nogil=True, error_model="numpy")
+from darkpy.jit import njit
 
 # The same division as decode.to_float, done once for each level.
 _LEVELS = (np.arange(256) / 255.0).astype(np.float32)
 
 
-@_jit
+@njit
 def _positions(n_in, n_out):
     """For each output index its left neighbour (n_out,) and the weight of the right one (n_out,)."""
     left = np.empty(n_out, np.int64)
@@ -38,7 +37,7 @@ def _positions(n_in, n_out):
     return left, weight
 
 
-@_jit
+@njit
 def _resize_row(row, left, weight, out):
     """out[j] = the value of `row` between left[j] and its right neighbour."""
     last = row.size - 1
@@ -48,13 +47,13 @@ def _resize_row(row, left, weight, out):
         out[j] = (np.float32(1) - w) * row[i] + w * row[min(i + 1, last)]
 
 
-@_jit
+@njit
 def _mix_rows(above, below, weight, out):
     for j in range(out.size):
         out[j] = (np.float32(1) - weight) * above[j] + weight * below[j]
 
 
-@_jit
+@njit
 def _resize_planes(image, out):
     """Resize float32 (C, H, W) into the view `out` (C, h, w)."""
     channels, height, width = image.shape
@@ -83,7 +82,7 @@ def _resize_planes(image, out):
             _mix_rows(above, below, row_weight[r], out[c, r])
 
 
-@_jit
+@njit
 def _resize_pixel_row(row, left, weight, levels, out):
     """`_resize_row` for one row of pixels: uint8 (W, C) to float32 (C, w)."""
     last = row.shape[0] - 1
@@ -95,7 +94,7 @@ def _resize_pixel_row(row, left, weight, levels, out):
             out[c, j] = (np.float32(1) - w) * levels[row[i, c]] + w * levels[row[k, c]]
 
 
-@_jit
+@njit
 def _resize_pixels(pixels, levels, out):
     """Convert and resize uint8 (H, W, C) into the view `out` (C, h, w): all channels of a row at once."""
     height, width, channels = pixels.shape
@@ -207,7 +206,7 @@ def crop(image: np.ndarray, dx: int, dy: int, w: int, h: int) -> np.ndarray:
     _check_size(w, h)
     rows = np.clip(np.arange(dy, dy + h), 0, image.shape[1] - 1)
     columns = np.clip(np.arange(dx, dx + w), 0, image.shape[2] - 1)
-    return image[:, rows[:, None], columns]
+    return image.take(rows, axis=1).take(columns, axis=2)
 
 
 def center_crop(image: np.ndarray, w: int, h: int) -> np.ndarray:

@@ -7,12 +7,11 @@ the order in which results are printed.  Detections of objectness 0 are first mo
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-_jit = njit(cache=True, nogil=True, error_model="numpy")
+from darkpy.jit import njit
 
 
-@_jit
+@njit
 def _live_first(objectness):
     """The order after every entry of objectness 0 was exchanged with the last entry not yet looked at, and the number
     of entries that remain in front."""
@@ -28,7 +27,7 @@ def _live_first(objectness):
     return order, live
 
 
-@_jit
+@njit
 def _overlaps(left, top, right, bottom, area, l, t, r, b, a, thresh):
     """Whether any of some boxes, given by their edges and areas, overlaps the box l t r b, a by an IoU above thresh.
 
@@ -44,7 +43,7 @@ def _overlaps(left, top, right, bottom, area, l, t, r, b, a, thresh):
     return hit
 
 
-@_jit
+@njit
 def _suppress(left, top, right, bottom, area, thresh, dead):
     """Mark in `dead` every box that overlaps an earlier surviving one by an IoU above thresh.
 
@@ -68,7 +67,7 @@ def _suppress(left, top, right, bottom, area, thresh, dead):
             survivors += 1
 
 
-@_jit
+@njit
 def _suppress_in_order(boxes, rows, thresh, dead):
     """`_suppress` for the boxes (N, 4) at `rows`, taken in that order."""
     half = np.float32(0.5)
@@ -76,7 +75,7 @@ def _suppress_in_order(boxes, rows, thresh, dead):
     _suppress(x - w * half, y - h * half, x + w * half, y + h * half, w * h, thresh, dead)
 
 
-@_jit
+@njit
 def _nms_sort(boxes, prob, order, thresh):
     """For every class: bring `order` into descending order of its column of prob (a stable sort), then suppress.
 

@@ -10,9 +10,9 @@ root.  A run of lines with the same parent is a group: the children of one node,
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from darkpy.errors import DataError
+from darkpy.jit import njit
 from darkpy.vision.names import read_names
 from darkpy.vision.textfile import PathLike, read_lines, show
 
@@ -163,7 +163,7 @@ def _levels(parent: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     return [(nodes, parent[nodes]) for nodes in np.split(by_depth, cuts)]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit
 def _walk(conditional, parent, child, group_offset, group_size, thresh, out):
     """`Tree.top_prediction` for each row of conditional (m, n)."""
     for row in range(conditional.shape[0]):

@@ -9,12 +9,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
-_jit = njit(cache=True, nogil=True, error_model="numpy")
+from darkpy.jit import njit
 
 
-@_jit
+@njit
 def _sample(image, x, y, out, out_y, out_x):
     """out[:, out_y, out_x] = the image (C, H, W) at the point x, y (float32), with zeros around the image."""
     channels, height, width = image.shape
@@ -38,7 +37,7 @@ def _sample(image, x, y, out, out_y, out_x):
         out[c, out_y, out_x] = upper + lower
 
 
-@_jit
+@njit
 def _rotate_into(image, out, angle, zoom, shift_x, shift_y, aspect):
     """out pixel (x, y), taken from its centre, is turned by `angle` and looked up around the centre of the image."""
     height, width = image.shape[1:]
@@ -53,7 +52,7 @@ def _rotate_into(image, out, angle, zoom, shift_x, shift_y, aspect):
             _sample(image, source_x, source_y, out, y, x)
 
 
-@_jit
+@njit
 def _place_into(image, w, h, dx, dy, canvas):
     height, width = image.shape[1:]
     for y in range(max(0, -dy), min(h, canvas.shape[1] - dy)):

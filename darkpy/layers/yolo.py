@@ -33,7 +33,7 @@ from darkpy.layers.heads import (
     rows_of_truth,
 )
 from darkpy.ops.spec import Shape
-from darkpy.ops.spec.losses import FIGURES
+from darkpy.ops.spec.head_loss import FIGURES
 
 
 @register("yolo")

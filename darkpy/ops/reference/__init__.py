@@ -5,6 +5,8 @@ from darkpy.ops.reference.basic import *
 from darkpy.ops.reference.bits import *
 from darkpy.ops.reference.conv import *
 from darkpy.ops.reference.gemm import *
+from darkpy.ops.reference.head_loss import *
+from darkpy.ops.reference.head_loss_grid import *
 from darkpy.ops.reference.heads import *
 from darkpy.ops.reference.loss import *
 from darkpy.ops.reference.norm import *

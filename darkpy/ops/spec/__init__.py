@@ -15,6 +15,7 @@ from darkpy.ops.spec import (
     bits,
     conv,
     gemm,
+    head_loss,
     heads,
     loss,
     norm,
@@ -26,4 +27,4 @@ from darkpy.ops.spec import (
 from darkpy.ops.spec.core import ACTIVATIONS, OPS, VIEWS, WRITES, Out, Shape, conv_size
 
 __all__ = ["ACTIVATIONS", "OPS", "VIEWS", "WRITES", "Out", "Shape", "activations", "basic", "bits", "conv",
-           "conv_size", "gemm", "heads", "loss", "norm", "pool", "recurrent", "reorg", "update"]
+           "conv_size", "gemm", "head_loss", "heads", "loss", "norm", "pool", "recurrent", "reorg", "update"]

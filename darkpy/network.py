@@ -79,9 +79,10 @@ class Network:
         return self.layers[i].grads
 
     def reset_state(self) -> None:
-        """Forget what recurrent layers carry from call to call."""
+        """Forget what recurrent layers carry from call to call; plans hold the same arrays."""
         for layer in self.layers:
-            layer.state.clear()
+            for array in layer.state.values():
+                array[...] = 0
 
     # -- weights files -----------------------------------------------------------------------------------------------
 

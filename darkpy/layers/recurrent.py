@@ -103,7 +103,8 @@ class Recurrent(Layer):
 
     def fits(self, name: str, batch: int, dtype: Any) -> bool:
         array = self.state.get(name)
-        return array is not None and array.shape[0] == batch and str(array.dtype) == str(dtype)
+        shape = (batch, *self.state_shapes[name])
+        return array is not None and tuple(array.shape) == shape and str(array.dtype) == str(dtype)
 
     def prepare(self, rows: int, dtype: str = "float32") -> None:
         """Make the state arrays, zero, for calls with `rows` rows; those that fit already keep what they hold."""

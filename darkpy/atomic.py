@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from darkpy.errors import DarkpyError, UsageError
+from darkpy.errors import DarkpyError
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike[str], error: type[DarkpyError] = UsageError) -> Iterator[BinaryIO]:
+def replacing(path: str | os.PathLike[str], error: type[DarkpyError] = DarkpyError) -> Iterator[BinaryIO]:
     """A binary file to write; when the block ends it takes the place of `path`, which until then stays as it was.
 
     Where the block fails nothing is left behind.  What the system refuses (no space, no permission) becomes `error`

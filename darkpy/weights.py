@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import stat
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -112,6 +112,16 @@ class Loaded:
     @property
     def seen(self) -> int:
         return self.header.seen
+
+    @property
+    def note(self) -> str:
+        """What a reading with `partial` left out; empty where the file fits."""
+        stop, surplus = self.extent.stop, self.extent.size - self.extent.needed
+        if stop and self.extent.on_boundary:
+            return f"ends before layer {stop.index} [{stop.layer.kind}]: the layers from there on keep their values"
+        if stop:
+            return f"ends in {stop.place}: what comes after it keeps its values"
+        return f"{surplus:,} bytes at its end are not used" if surplus else ""
 
 
 def pieces_to_read(layers: Sequence[Layer], transposed: bool = False, start: int = 0,
@@ -348,12 +358,4 @@ def write(path: str | Path, layers: Sequence[Layer], seen: int, cutoff: int | No
                 if not np.isfinite(numbers[at : at + CHUNK]).all():
                     raise WeightsError(f"{show(path)}: not written: {piece.place} holds numbers that are not finite: "
                                        "the training diverged: go on from an earlier file")
-            file.write(memoryview(numbers.view(np.uint8)))
-
-
-def pieces_of(layers: Sequence[Layer]) -> Iterator[tuple[int, str, np.ndarray]]:
-    """(layer, name, array) of every parameter a file can hold."""
-    for index, layer in enumerate(layers):
-        for name, param in layer.declared.items():
-            if param.stored:
-                yield index, name, layer.params[name]
+            file.write(numbers.view(np.uint8).data)

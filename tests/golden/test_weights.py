@@ -22,7 +22,7 @@ def loaded(name: str):
 
 def parameters(g):
     """(layer, name as in `params`, numbers) of a recording."""
-    for key in g.keys():  # noqa: SIM118: a Golden is no dict
+    for key in g.a:
         layer, name = key.split("/")
         index, _, inner = layer[1:].partition(".")
         yield int(index), f"{inner}.{name}" if inner else name, g[key]

@@ -142,7 +142,7 @@ def _to_channels(image: Image.Image, is_16_bit: bool, channels: int, place: str)
         image = image.convert("RGBA")
     if channels == 4:
         return np.array(image.convert("RGBA"))
-    rgb = np.array(image.convert("RGB"))
+    rgb = np.array(image if image.mode == "RGB" else image.convert("RGB"))
     if channels == 3:
         return rgb
     red, green, blue = (rgb[:, :, k].astype(np.uint16) for k in range(3))

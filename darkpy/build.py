@@ -69,7 +69,8 @@ class Builder:
             problems = [p for p in problems if ": unknown key" not in p]
         self.problems += problems
         self.warnings += warnings
-        return bound, all(": unknown" in p for p in problems)  # an unknown key or word leaves the shape alone
+        # an unknown key or word leaves the shape alone
+        return bound, not section.broken and all(": unknown" in p for p in problems)
 
     def net(self, batch: int | None, size: int | tuple[int, int] | None) -> tuple[NetConfig, Shape]:
         section = self.sections[0]
@@ -100,17 +101,23 @@ class Builder:
             config, sure = self.options(section, cls.Config)
             try:
                 sources = cls.sources(config, index)
-                layer = cls(config, [self.shape(s, graph) for s in sources], info)
-                self.check_size(layer)
-                faulty = not sure
+            except LayerProblem as e:
+                self.problems.append(self.explain(e, index, [], graph))
+                sources = []
+            doubt = not sure or any(self.is_doubtful(s) for s in sources)
+            try:
+                # an option that names no source was told by bind, one that names a wrong one just now
+                layer = cls(config, [self.shape(s, graph) for s in sources], info) if sources else None
+                if layer:
+                    self.check_size(layer)
+                faulty = not sure or layer is None
             except LayerProblem as e:
                 layer = None
-                doubt = not sure or any(self.is_doubtful(s) for s in sources)
                 self.problems += [self.explain(problem, index, sources, graph) for problem in (e, *e.also)
                                   if not doubt or self.firm(problem)]
         self.faulty.append(faulty)
         self.doubtful.append(faulty or any(self.is_doubtful(s) for s in sources))
-        self.shapes.append(layer.out_shape if layer else self.shape(sources[0], graph))
+        self.shapes.append(layer.out_shape if layer else self.shape(sources[0] if sources else index - 1, graph))
         self.layers.append(None if faulty else layer)
         self.wiring.append(sources)
 
@@ -123,7 +130,8 @@ class Builder:
     def firm(self, e: LayerProblem) -> bool:
         """Whether a problem holds whatever the sizes are: the options contradict each other, or a filter count."""
         if e.source is not None and e.source >= 0:
-            return dialects.canonical(self.sections[e.source + 1].kind) == "convolutional" and not self.faulty[e.source]
+            kind = dialects.canonical(self.sections[e.source + 1].kind)
+            return kind in ("convolutional", "connected") and not self.faulty[e.source]
         return e.key in FIRM
 
     def explain(self, e: LayerProblem, index: int, sources: list[int], graph: Graph) -> str:

@@ -47,13 +47,17 @@ class Option:
 
 @dataclass
 class Section:
-    """One [kind] with its options; of a key given twice the first counts, as in the original."""
+    """One [kind] with its options; of a key given twice the first counts, as in the original.
+
+    `broken`: a line could not be read, so an option may be missing.
+    """
 
     kind: str
     line: int
     path: str
     options: dict[str, Option] = field(default_factory=dict)
     repeated: list[Option] = field(default_factory=list)
+    broken: bool = False
 
     def place(self, key: str | None = None) -> str:
         """`path:line` of a key, or of the section's own line."""
@@ -123,6 +127,8 @@ def scan(text: str, path: str = "cfg") -> tuple[list[Section], list[str]]:
         bad = NOT_UTF8.search(line)
         if bad:
             problems.append(f"{place}: byte 0x{ord(bad[0]) & 255:02x} is not UTF-8: save the file as UTF-8")
+            if sections:
+                sections[-1].broken = True
         elif line.startswith("["):
             if not line.endswith("]") or not line[1:-1].strip():
                 problems.append(f"{place}: {clip(line)!r} is no section: write it as [convolutional]")
@@ -140,12 +146,17 @@ def scan(text: str, path: str = "cfg") -> tuple[list[Section], list[str]]:
 
 
 def parse_options(text: str, path: str = "data") -> Section:
-    """A .data text as one Section of kind "data".  Lines without a value are passed over, as the original does."""
+    """A .data text as one Section of kind "data".  Lines without a value are passed over, as in the original.
+
+    Raises DataError for a text that is none: not UTF-8, endless, or in sections like a cfg.
+    """
     section = Section("data", 1, path)
     for count, (number, line) in enumerate(lines_of(text)):
         if count >= MAX_LINES:
             raise DataError(f"{show(path)}:{number}: more than {MAX_LINES:,} lines: this is not a .data file")
         bad = NOT_UTF8.search(line)
+        if line.startswith("[") and line.endswith("]"):
+            raise DataError(f"{show(path)}:{number}: {clip(line)} begins a section: this is a cfg, not a .data file")
         if bad:
             raise DataError(f"{show(path)}:{number}: byte 0x{ord(bad[0]) & 255:02x} is not UTF-8: "
                             "save the file as UTF-8")
@@ -174,6 +185,7 @@ def _add_option(section: Section, number: int, line: str) -> list[str]:
     key, equals, value = line.partition("=")
     option = Option(key.strip(), value.strip(), number)
     if not equals or not option.key or not option.value:
+        section.broken = True
         return [f"{show(section.path)}:{number}: {clip(line)!r} is no option: write it as key=value"]
     if option.key in section.options:
         section.repeated.append(option)
@@ -224,6 +236,7 @@ def bind(section: Section, config: type[T], ignored: typing.Container[str] = ())
     values: dict[str, typing.Any] = {}
     problems: list[str] = []
     warnings: list[str] = []
+    foreign: list[str] = []
     for option in section.repeated[:MAX_PROBLEMS]:
         warnings.append(f"{show(section.path)}:{option.line}: [{section.kind}] {clip(option.key)} is given twice: "
                         f"line {section.options[option.key].line} counts")
@@ -238,9 +251,12 @@ def bind(section: Section, config: type[T], ignored: typing.Container[str] = ())
             except ValueError as e:
                 problems.append(f"{place}: {e}")
         elif key in ignored:
-            warnings.append(f"{place}: only concerns another program's training: ignored")
+            foreign.append(key)
         else:
             problems.append(f"{place}: unknown key{nearest(key, fields)}")
+    if foreign:
+        warnings.append(f"{section.place(foreign[0])}: [{section.kind}] {', '.join(foreign)}: only for training with "
+                        "another program: ignored")
     for key, f in fields.items():
         if f.metadata.get("required") and key not in section.options:
             problems.append(f"{section.place()}: [{section.kind}] needs {key}=")

@@ -19,6 +19,20 @@ MAX_BOXES = 1 << 16  # of the truth of one image
 T = TypeVar("T")
 
 
+def together(*checks: Callable[[], Any]) -> list[Any]:
+    """The result of each check; where some raise LayerProblem, the first of them with the others in its `also`."""
+    results, problems = [], []
+    for check in checks:
+        try:
+            results.append(check())
+        except LayerProblem as e:
+            problems.append(e)
+    if problems:
+        problems[0].also = problems[1:]
+        raise problems[0]
+    return results
+
+
 def check_filters(layer: Layer, got: int, needed: int, who: str) -> None:
     """A LayerProblem at the layer before, whose number of channels does not fit this head."""
     if got != needed:

@@ -31,6 +31,7 @@ from darkpy.layers.heads import (
     read_labels,
     read_named,
     rows_of_truth,
+    together,
 )
 from darkpy.ops.spec import Shape
 from darkpy.ops.spec.head_loss import FIGURES
@@ -74,16 +75,19 @@ class Region(Layer):
     def __init__(self, config: Config, in_shapes: list[Shape], net: NetInfo):
         super().__init__(config, in_shapes, net)
         c, h, w = need_map(in_shapes[0], self.kind)
-        self.anchors = read_anchors(config.anchors, config.num) / np.array([w, h], np.float32)  # fractions
         self.entries = config.coords + 1 + config.classes
         boxes = f"num={config.num}" + (f", coords={config.coords}" if config.coords != 4 else "")
-        check_filters(self, c, config.num * self.entries, f"[region] with classes={config.classes}, {boxes}")
-        self.tree = self.read_tree() if config.tree else None
+        anchors, _, self.tree, self.labels = together(
+            lambda: read_anchors(config.anchors, config.num),
+            lambda: check_filters(self, c, config.num * self.entries,
+                                  f"[region] with classes={config.classes}, {boxes}"),
+            lambda: self.read_tree() if config.tree else None,
+            lambda: read_labels(config.map, net.folder, config.classes))
+        self.anchors = anchors / np.array([w, h], np.float32)  # fractions
         self.branches = np.zeros((0, 3), np.int32)  # parent, first and end of its sibling group for each class
         if self.tree:
             first = self.tree.group_offset[self.tree.group]
             self.branches = np.stack([self.tree.parent, first, first + self.tree.group_size[self.tree.group]], 1)
-        self.labels = read_labels(config.map, net.folder, config.classes)
         self.truths = config.max * (config.coords + 1)  # numbers of truth for one image
 
     def read_tree(self) -> Tree:

@@ -31,6 +31,7 @@ from darkpy.layers.heads import (
     read_anchors,
     read_labels,
     rows_of_truth,
+    together,
 )
 from darkpy.ops.spec import Shape
 from darkpy.ops.spec.head_loss import FIGURES
@@ -59,18 +60,15 @@ class Yolo(Layer):
         super().__init__(config, in_shapes, net)
         c, _, _ = need_map(in_shapes[0], self.kind)
         self.mask = config.mask or list(range(config.num))
-        for m in self.mask:
-            if not 0 <= m < config.num:
-                raise LayerProblem(f"mask={m} chooses an anchor that does not exist: they are 0 to {config.num - 1}",
-                                   "mask")
-        if len(set(self.mask)) < len(self.mask):
-            raise LayerProblem("mask chooses an anchor twice", "mask")
-        self.anchors = read_anchors(config.anchors, config.num) / np.array([net.width or 1, net.height or 1],
-                                                                           np.float32)  # fractions of the image
         self.entries = 5 + config.classes
         many = "1 mask" if len(self.mask) == 1 else f"{len(self.mask)} masks"
-        check_filters(self, c, len(self.mask) * self.entries, f"[yolo] with classes={config.classes}, {many}")
-        self.labels = read_labels(config.map, net.folder, config.classes)
+        _, anchors, _, self.labels = together(
+            lambda: check_mask(self.mask, config.num),
+            lambda: read_anchors(config.anchors, config.num),
+            lambda: check_filters(self, c, len(self.mask) * self.entries,
+                                  f"[yolo] with classes={config.classes}, {many}"),
+            lambda: read_labels(config.map, net.folder, config.classes))
+        self.anchors = anchors / np.array([net.width or 1, net.height or 1], np.float32)  # fractions of the image
         self.truths = config.max * 5  # numbers of truth for one image
 
     def forward(self, ops: Any, x: Array, train: bool = False) -> tuple[Array, Any]:
@@ -103,3 +101,11 @@ class Yolo(Layer):
         prob = p[:, 5:] * p[:, 4:5]
         prob[~(prob > thresh)] = 0
         return Detections(boxes, p[:, 4].copy(), prob)
+
+
+def check_mask(mask: list[int], num: int) -> None:
+    for m in mask:
+        if not 0 <= m < num:
+            raise LayerProblem(f"mask={m} chooses an anchor that does not exist: they are 0 to {num - 1}", "mask")
+    if len(set(mask)) < len(mask):
+        raise LayerProblem("mask chooses an anchor twice", "mask")

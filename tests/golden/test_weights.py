@@ -5,6 +5,7 @@ import pytest
 
 from darkpy import weights
 from darkpy.errors import WeightsError
+from darkpy.network import load
 from tests.golden import harness
 from tests.shared import shared
 
@@ -81,3 +82,15 @@ def test_deconvolution_comes_back():
     for i in range(len(net.layers)):
         for key, array in net.params(i).items():
             np.testing.assert_array_equal(array, same.params(i)[key])
+
+
+@pytest.mark.golden
+@pytest.mark.parametrize("name", ["yolo-fastest-1.1", "yolo-fastest-1.1-xl", "MobileNetV2-YOLOv3-Nano-coco"])
+def test_published_models(name, tmp_path):
+    """Trained with the AlexeyAB fork; saved again they differ in the header's revision only."""
+    path = shared("golden", "models", f"{name}.weights")
+    net = load(shared("golden", "models", f"{name}.cfg"), path)
+    net.save(tmp_path / "again.weights")
+    mine, original = (tmp_path / "again.weights").read_bytes(), path.read_bytes()
+    assert original[8:12] == b"\5\0\0\0"
+    assert mine[:8] + mine[12:] == original[:8] + original[12:]

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from darkpy import cfg as cfg_file
+from darkpy import datafile
 from darkpy.errors import DataError
 from darkpy.vision.names import read_names
 
@@ -51,22 +51,13 @@ def enough(names: list[str], place: str, classes: int) -> list[str]:
     return names[:classes]
 
 
-def named_in(data: Path) -> Path | None:
+def named_in(path: Path) -> Path | None:
     """The file of names a .data file points to."""
-    options = cfg_file.read_options(data)
+    data = datafile.read(path, lax=True)
     for key in ("names", "labels"):
-        value = options.get(key)
-        if value:
-            return resolve(value, data)
+        if getattr(data.config, key):
+            return data.find(key)
     return None
-
-
-def resolve(value: str, data: Path) -> Path:
-    """A path that stands in a .data file: as it is, else beside that file, else below its parent folder."""
-    for place in (Path(value), data.parent / value, data.parent.parent / value):
-        if place.exists():
-            return place
-    return Path(value)
 
 
 def folders(cfg: str | os.PathLike[str] | None) -> Iterator[Path]:

@@ -49,7 +49,7 @@ class Opt:
 
     `kind`: None for a flag; int, float, str, list[int], list[float] with bounds and valid words as in `cfg.opt`; or a
     function of the text that raises ValueError.  `bare`: the value of an option given without one; then a value must
-    be joined by `=`.  `accepted`: taken for Darknet's sake, without effect.
+    be joined by `=`.  `also`: further names.  `accepted`: taken for Darknet's sake, without effect.
     """
 
     name: str
@@ -61,6 +61,7 @@ class Opt:
     words: tuple[str, ...] = ()
     metavar: str = ""
     bare: Any = None
+    also: tuple[str, ...] = ()
     accepted: bool = False
 
     @property
@@ -100,7 +101,7 @@ GLOBAL = (
     Opt("-nogpu", "compute on the CPU (as darkpy does unless told otherwise)", accepted=True),
     Opt("-i", "number of the GPU", int, 0, accepted=True),
 )
-HELP = Opt("--help", "this text")
+HELP = Opt("--help", "this text", also=("-h",))
 
 
 def normal(name: str) -> str:
@@ -110,9 +111,7 @@ def normal(name: str) -> str:
 
 def options(command: Command) -> dict[str, Opt]:
     """All options a command understands, by key; its own come before the global ones."""
-    known = {o.key: o for o in (*GLOBAL, HELP)}
-    known["h"] = HELP
-    return {**known, **{o.key: o for o in command.opts}}
+    return {normal(name): o for o in (*GLOBAL, HELP, *command.opts) for name in (o.name, *o.also)}
 
 
 def parse(command: Command, argv: Sequence[str]) -> Args:

@@ -44,16 +44,19 @@ def terminal(stream: object = None) -> bool:
     return bool(getattr(stream or sys.stderr, "isatty", lambda: False)())
 
 
-def progress(items: Iterable[T], total: int | None, what: str) -> Iterator[T]:
-    """The items, with a bar on a terminal; nothing is drawn elsewhere, nor for a single item."""
-    if not terminal() or total == 1:
+def progress(items: Iterable[T], total: int | None, what: str, prints: bool = False) -> Iterator[T]:
+    """The items, with a bar on a terminal; nothing is drawn elsewhere, nor for a single item.
+
+    `prints`: results are printed meanwhile; where stdout is a terminal they show the progress well enough.
+    """
+    if not terminal() or total == 1 or (prints and terminal(sys.stdout)):
         yield from items
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
         task = bar.add_task(what, total=total)
         for item in items:
             yield item

@@ -66,6 +66,6 @@ class Softmax(Layer):
 def read_tree(name: str, folder: str) -> Tree:
     """The label tree of a cfg's `tree=`, or a LayerProblem."""
     try:
-        return Tree.read(find_file(name, folder))
+        return Tree.read(find_file(name, folder, "tree"))
     except DarkpyError as e:
         raise LayerProblem(str(e), "tree") from None

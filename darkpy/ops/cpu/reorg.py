@@ -3,7 +3,7 @@
 import numpy as np
 
 from darkpy.jit import njit, prange
-from darkpy.ops.reference import reorg as reference
+from darkpy.ops import reference
 
 
 @njit(parallel=True)

@@ -59,6 +59,8 @@ def _sources_digest() -> str:
 def _set_up() -> tuple[Any, Path]:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("NUMBA_NUM_THREADS", str(threads_allowed()))
+    if os.environ.get("NUMBA_CPU_NAME"):  # compile for that CPU, not for its name with this machine's features
+        os.environ.setdefault("NUMBA_CPU_FEATURES", "")
     import numba
 
     cpu = os.environ.get("NUMBA_CPU_NAME") or platform.machine()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from darkpy.ops import spec
-from darkpy.plan.trace import Program, Value
+from darkpy.plan.blocked import Blocked
+from darkpy.plan.trace import Program, Step, Value
 
+SLACK = 1 << 14  # bytes behind the arena: tiles read (never write) past the end of a row
 ALIGN = 64  # bytes: a cache line, and the widest vector
 
 
@@ -12,7 +14,11 @@ def owners(program: Program) -> dict[Value, Value]:
     """For each view the value whose memory it shares."""
     owner: dict[Value, Value] = {}
     for step in program.steps:
-        if step.op in spec.VIEWS and isinstance(step.args[0], Value):
+        for value in (*step.outs, *step.inputs()):
+            if isinstance(value, Blocked) and value.root is not value:
+                owner[value] = value.root
+    for step in program.steps:
+        if isinstance(step, Step) and step.op in spec.VIEWS and isinstance(step.args[0], Value):
             owner[step.outs[0]] = owner.get(step.args[0], step.args[0])
     return owner
 
@@ -32,13 +38,18 @@ def lifetimes(program: Program) -> dict[Value, tuple[int, int]]:
     return life
 
 
+def size_of(value: Value) -> int:
+    """Bytes."""
+    return value.nbytes if isinstance(value, Blocked) else value.size * 4
+
+
 def layout(program: Program) -> tuple[dict[Value, int], int]:
     """Byte offset of each owning value, and the arena's size: the largest first, each at the lowest place free
     during its whole life."""
     placed: list[tuple[int, int, int, int]] = []  # (offset, end, first step, last step)
     offsets: dict[Value, int] = {}
-    for value, (first, last) in sorted(lifetimes(program).items(), key=lambda item: -item[0].size):
-        need = -(-value.size * 4 // ALIGN) * ALIGN
+    for value, (first, last) in sorted(lifetimes(program).items(), key=lambda item: -size_of(item[0])):
+        need = -(-size_of(value) // ALIGN) * ALIGN
         at = 0
         for start, end, a, b in sorted(placed):
             if a <= last and first <= b and start < at + need and at < end:

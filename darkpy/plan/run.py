@@ -13,6 +13,9 @@ from darkpy.layers.base import Layer
 from darkpy.ops import Cpu, spec
 from darkpy.ops.spec import Shape
 from darkpy.plan import memory, passes
+from darkpy.plan.blocked import Blocked
+from darkpy.plan.kernels import Kernel
+from darkpy.plan.lower import lower
 from darkpy.plan.trace import Program, Step, Value, trace
 
 DTYPES = {"float32": np.float32, "int32": np.int32}
@@ -25,16 +28,21 @@ class Executable:
         self.ops = Cpu()
         self.program = program
         offsets, size = memory.layout(program)
-        self.arena = np.zeros(size + memory.ALIGN, np.uint8)
+        self.arena = np.zeros(size + memory.ALIGN + memory.SLACK, np.uint8)
         start = -self.arena.ctypes.data % memory.ALIGN
+        self.address = {value: self.arena.ctypes.data + start + offset for value, offset in offsets.items()}
         self.arrays: dict[Value, np.ndarray] = {program.input: np.zeros(program.input.shape, np.float32)}
         for value, offset in offsets.items():
+            if isinstance(value, Blocked):
+                continue
             raw = self.arena[start + offset : start + offset + value.size * 4]
             self.arrays[value] = raw.view(DTYPES[value.dtype]).reshape(value.shape)
         self.calls = [call for step in program.steps if (call := self.bind(step))]
 
-    def bind(self, step: Step) -> Any:
+    def bind(self, step: Step | Kernel) -> Any:
         """A function without arguments that runs the step; None for views, which are made here once."""
+        if isinstance(step, Kernel):
+            return step.bind(self)
         args = tuple(self.arrays[a] if isinstance(a, Value) else a for a in step.args)
         function = getattr(self.ops, step.op)
         if step.op in spec.VIEWS:
@@ -53,6 +61,13 @@ class Executable:
                 out[...] = y
 
         return plain
+
+    def array(self, value: Value) -> np.ndarray:
+        return self.arrays[value]
+
+    def place(self, value: Blocked) -> tuple[int, int, int, int]:
+        """(address of pixel 0,0; bytes from image to image, block to block, row to row)."""
+        return self.address[value.root] + value.start, *value.steps
 
     def __call__(self, x: np.ndarray) -> list[np.ndarray]:
         self.arrays[self.program.input][...] = x
@@ -78,7 +93,7 @@ class Plan:
     def program(self, batch: int) -> Executable:
         if batch not in self.programs:
             traced = trace(self.layers, self.wiring, self.input_shape, batch, self.wanted)
-            self.programs[batch] = Executable(passes.optimise(traced))
+            self.programs[batch] = Executable(lower(passes.optimise(traced)))
         return self.programs[batch]
 
     def __call__(self, x: np.ndarray) -> list[np.ndarray]:

@@ -58,7 +58,7 @@ class Program:
 
     input: Value
     outputs: list[Value]
-    steps: list[Step] = field(default_factory=list)
+    steps: list[Any] = field(default_factory=list)  # Steps; after lowering also Kernels
 
     def readers(self) -> dict[Value, list[Step]]:
         """Which steps read each value."""

@@ -1,0 +1,185 @@
+"""The micro-kernel under every convolution: a register tile of the product activations x weights.
+
+    sum[p][v] = sum over j < n, c < depth of  A[offset[j] + p*step + c] * B[j][c][v]        p < rows, v < vectors
+
+A pixel's `depth` channels lie side by side in a blocked map (layout N, C/16, H, W, 16), so `offset[j]` names a kernel
+tap and a group of channels, p counts pixels along a row, and each B[j][c][v] is one vector of 16 output channels.
+With depth 1 and planar input the same loop serves a first layer; the `depthwise` form multiplies vectors channel by
+channel.  The epilogue adds bias, rectifies, adds a residual, rectifies again, and stores: no second pass over memory.
+
+The tile's shape travels in the type of an argument, so that Numba compiles and caches one variant a shape: an array
+of records whose fields are as long as the numbers they stand for, `shape = tile_shape(rows=13, vectors=2, ...)`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import llvmlite.binding as llvm
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from darkpy.jit import numba
+from darkpy.ops.cpu.vector import BYTES, I64, LANES, Emit
+
+DEPTH = 4  # channels per turn of the inner loop; longer turns spill registers
+AVX512_CPUS = re.compile(r"avx512|icelake|cascadelake|cooperlake|sapphirerapids|emeraldrapids|graniterapids|"
+                         r"tigerlake|rocketlake|cannonlake|knl|knm|znver[4-9]")
+
+
+def wide_registers() -> bool:
+    """Whether the CPU Numba compiles for has 32 registers of 16 floats (AVX-512)."""
+    if numba.config.CPU_FEATURES:
+        return "+avx512f" in numba.config.CPU_FEATURES
+    if numba.config.CPU_NAME:
+        return bool(AVX512_CPUS.search(numba.config.CPU_NAME))
+    return bool(llvm.get_host_cpu_features().get("avx512f", False))
+
+
+WIDE = wide_registers()
+VECTORS = 2 if WIDE else 1  # 28 sums + 2 weights of 32 registers; else 6 x 2 halves + 2 of 16
+ROWS = (14, 13, 12, 10, 8, 7, 5, 4, 3, 2, 1) if WIDE else (6, 5, 4, 3, 2, 1)
+
+
+def rows_for(width: int) -> int:
+    """Pixels per tile that waste least on rows of `width` pixels (the last tile of a row may be partly empty)."""
+    return min(ROWS, key=lambda rows: (-(-width // rows) * rows, -rows))
+
+
+FIELDS = ("rows", "vectors", "depth", "step", "epilogue", "depthwise", "output")
+
+
+def tile_shape(rows: int, vectors: int, depth: int = DEPTH, step: int = 1, epilogue: int = 1, depthwise: int = 0,
+               output: int = 0) -> np.ndarray:
+    """The argument whose type tells the kernels a tile's shape.
+
+    `step` counts input pixels from one output pixel to the next; `output` is the side of a Winograd output tile.
+    """
+    lengths = (rows, vectors, depth, step, epilogue, depthwise, output)
+    return np.empty(1, [(name, "i1", (n + 1,)) for name, n in zip(FIELDS, lengths, strict=True)])
+
+
+def lengths_of(shape: Any) -> dict[str, int]:
+    """The numbers in the Numba type of a tile_shape."""
+    return {name: shape.dtype.fields[name].type.shape[0] - 1 for name in FIELDS}
+
+
+def _reader(name: str) -> Any:
+    @intrinsic
+    def read(context, shape):
+        value = lengths_of(shape)[name]
+
+        def generate(cx, builder, _, args):
+            return ir.Constant(I64, value)
+
+        return types.int64(shape), generate
+
+    return read
+
+
+rows_of, vectors_of, output_of = _reader("rows"), _reader("vectors"), _reader("output")
+
+
+def _emit_sums(e: Emit, lengths: dict[str, int], n: Any, offsets: Any, a: Any, b: Any) -> list[list[Any]]:
+    rows, vectors, depth, depthwise = (lengths[k] for k in ("rows", "vectors", "depth", "depthwise"))
+    step = lengths["step"]
+    stride = step * (BYTES if depth > 1 or depthwise else 4)  # bytes from pixel to pixel
+
+    def turn(j: Any, flat: list[Any]) -> list[Any]:
+        sums = [flat[p * vectors : (p + 1) * vectors] for p in range(rows)]
+        at = e.b.add(a, e.integer(e.scaled(offsets, j, 8)))
+        weights = e.scaled(b, j, depth * vectors * BYTES)
+        for c in range(depth):
+            w = [e.load(e.at(weights, (c * vectors + v) * BYTES)) for v in range(vectors)]
+            for p in range(rows):
+                address = e.at(at, p * stride + 4 * c)
+                x = e.load(address) if depthwise else e.splat(e.scalar(address))
+                sums[p] = [e.fma(x, w[v], sums[p][v]) for v in range(vectors)]
+        return [s for row in sums for s in row]
+
+    flat = e.loop(n, [e.constant(0)] * (rows * vectors), turn)
+    return [flat[p * vectors : (p + 1) * vectors] for p in range(rows)]
+
+
+@intrinsic
+def tile(context, shape, n, offsets, a, b, bias, slope, residual, rblock, after, out, oblock, count):
+    """One tile.  Addresses are bytes as int64: `a` the first pixel's input, `b` its weights, `bias` 16*vectors floats,
+    `residual` (0: none) and `out` the first pixel of the first block, blocks `rblock` and `oblock` bytes apart.
+    Only `count` pixels are stored.  y = rectify(rectify(sum + bias, slope) + residual, after)."""
+    lengths = lengths_of(shape)
+    rows, vectors, epilogue = lengths["rows"], lengths["vectors"], lengths["epilogue"]
+    integer = types.int64
+    signature = types.void(shape, integer, integer, integer, integer, integer, types.float32, integer, integer,
+                           types.float32, integer, integer, integer)
+
+    def generate(cx, builder, _, args):
+        _, n, offsets, a, b, bias, slope, residual, rblock, after, out, oblock, count = args
+        e = Emit(builder)
+        sums = _emit_sums(e, lengths, n, offsets, a, b)
+        if epilogue:
+            first = e.splat(slope)
+            biases = [e.load(e.at(bias, v * BYTES)) for v in range(vectors)]
+            sums = [[e.rectify(builder.fadd(s, biases[v]), first) for v, s in enumerate(row)] for row in sums]
+
+        def finish(p: int, with_residual: bool) -> None:
+            for v in range(vectors):
+                y = sums[p][v]
+                if with_residual:
+                    y = builder.fadd(y, e.load(e.at(e.scaled(residual, rblock, v), p * BYTES)))
+                if epilogue:
+                    y = e.rectify(y, last)
+                e.store(y, e.at(e.scaled(out, oblock, v), p * BYTES))
+
+        def pixels(with_residual: bool) -> None:
+            with builder.if_else(builder.icmp_signed("==", count, e.int(rows))) as (whole, part):
+                with whole:
+                    for p in range(rows):
+                        finish(p, with_residual)
+                with part:
+                    for p in range(rows - 1):
+                        with builder.if_then(builder.icmp_signed("<", e.int(p), count)):
+                            finish(p, with_residual)
+
+        if epilogue:
+            last = e.splat(after)
+            with builder.if_else(builder.icmp_signed("!=", residual, e.int(0))) as (added, plain):
+                with added:
+                    pixels(True)
+                with plain:
+                    pixels(False)
+        else:
+            pixels(False)
+        return cx.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def zero_vector(context, address):
+    """16 zeros at an address."""
+
+    def generate(cx, builder, _, args):
+        e = Emit(builder)
+        e.store(e.constant(0), args[0])
+        return cx.get_dummy_value()
+
+    return types.void(types.int64), generate
+
+
+@intrinsic
+def copy_vector(context, target, source):
+    """16 floats from one address to another."""
+
+    def generate(cx, builder, _, args):
+        e = Emit(builder)
+        e.store(e.load(args[1]), args[0])
+        return cx.get_dummy_value()
+
+    return types.void(types.int64, types.int64), generate
+
+
+__all__ = ["BYTES", "DEPTH", "LANES", "ROWS", "VECTORS", "WIDE", "copy_vector", "lengths_of", "output_of", "rows_for",
+           "rows_of", "tile", "tile_shape", "vectors_of", "zero_vector"]

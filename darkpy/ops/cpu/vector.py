@@ -1,0 +1,96 @@
+"""Words for writing kernels in LLVM's language: vectors of 16 floats, splats, fused multiply-adds, loops.
+
+Numba compiles scalar Python well, but a kernel that keeps 28 sums in registers must say so.  The kernels of this
+package are Numba intrinsics that emit LLVM IR over vectors of 16 floats, the lanes of a channel block; on machines
+with narrower registers LLVM splits each vector into two or four.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils
+
+LANES = 16  # channels in a block
+BYTES = 4 * LANES  # of a vector
+
+F32, I64, I32, I8 = ir.FloatType(), ir.IntType(64), ir.IntType(32), ir.IntType(8)
+VECTOR = ir.VectorType(F32, LANES)
+
+
+class Emit:
+    """A builder with the operations kernels need; addresses are 64-bit integers in bytes."""
+
+    def __init__(self, builder: ir.IRBuilder):
+        self.b = builder
+        self.function = builder.function
+
+    def int(self, value: int) -> ir.Constant:
+        return ir.Constant(I64, value)
+
+    def constant(self, value: float) -> ir.Constant:
+        return ir.Constant(VECTOR, [float(value)] * LANES)
+
+    def at(self, base: Any, offset: int) -> Any:
+        return self.b.add(base, self.int(offset)) if offset else base
+
+    def scaled(self, base: Any, step: Any, times: int) -> Any:
+        """base + step * times."""
+        return self.b.add(base, self.b.mul(step, self.int(times))) if times else base
+
+    def load(self, address: Any) -> Any:
+        value = self.b.load(self.b.inttoptr(address, VECTOR.as_pointer()))
+        value.align = 4
+        return value
+
+    def store(self, value: Any, address: Any) -> None:
+        self.b.store(value, self.b.inttoptr(address, VECTOR.as_pointer())).align = 4
+
+    def scalar(self, address: Any) -> Any:
+        value = self.b.load(self.b.inttoptr(address, F32.as_pointer()))
+        value.align = 4
+        return value
+
+    def integer(self, address: Any) -> Any:
+        return self.b.load(self.b.inttoptr(address, I64.as_pointer()))
+
+    def splat(self, scalar: Any) -> Any:
+        undefined = ir.Constant(VECTOR, ir.Undefined)
+        first = self.b.insert_element(undefined, scalar, ir.Constant(I32, 0))
+        return self.b.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(I32, LANES), [0] * LANES))
+
+    def fma(self, x: Any, y: Any, z: Any) -> Any:
+        """x * y + z, rounded once."""
+        kind = ir.FunctionType(VECTOR, [VECTOR] * 3)
+        return self.b.call(cgutils.get_or_insert_function(self.b.module, kind, "llvm.fma.v16f32"), [x, y, z])
+
+    def larger(self, x: Any, y: Any) -> Any:
+        """x where x > y, else y: a NaN in x gives way, a NaN in y stays, as `if x > y` does."""
+        return self.b.select(self.b.fcmp_ordered(">", x, y), x, y)
+
+    def rectify(self, x: Any, slope: Any) -> Any:
+        """x where x > 0, else slope * x; NaN stays."""
+        return self.b.select(self.b.fcmp_ordered(">", x, self.constant(0)), x, self.b.fmul(x, slope))
+
+    def loop(self, count: Any, start: list[Any], body: Callable[[Any, list[Any]], list[Any]]) -> list[Any]:
+        """values = body(i, values) for i in range(count), count at least 1; the values after the last turn."""
+        before = self.b.block
+        block, behind = self.function.append_basic_block("loop"), self.function.append_basic_block("done")
+        self.b.branch(block)
+        self.b.position_at_end(block)
+        i = self.b.phi(I64)
+        i.add_incoming(self.int(0), before)
+        carried = [self.b.phi(v.type) for v in start]
+        for phi, value in zip(carried, start, strict=True):
+            phi.add_incoming(value, before)
+        results = body(i, list(carried))
+        following = self.b.add(i, self.int(1))
+        last = self.b.block
+        i.add_incoming(following, last)
+        for phi, value in zip(carried, results, strict=True):
+            phi.add_incoming(value, last)
+        self.b.cbranch(self.b.icmp_signed("<", following, count), block, behind)
+        self.b.position_at_end(behind)
+        return results

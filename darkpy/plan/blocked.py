@@ -1,0 +1,72 @@
+"""Blocked: the symbol of a map in the layout the fast kernels work on, (N, C/16, H, W, 16) with a border of zeros.
+
+Each reader says how wide a border it needs; the widest counts.  A map may lie inside another: a route joins maps
+without copying because its parts are written to their places in the whole from the start.
+"""
+
+from __future__ import annotations
+
+from darkpy.plan.trace import Value
+
+LANES = 16
+PIXEL = 4 * LANES  # bytes
+
+
+class Blocked(Value):
+    """A blocked map of `shape` (N, C, H, W), maybe a run of blocks of a larger one."""
+
+    __slots__ = ("_lead", "_trail", "first_block", "parent")
+
+    def __init__(self, shape: tuple[int, ...], name: str = ""):
+        super().__init__(shape, "float32", name)
+        self.parent: Blocked | None = None
+        self.first_block = 0
+        self._lead = self._trail = 0
+
+    @property
+    def root(self) -> Blocked:
+        return self.parent.root if self.parent else self
+
+    @property
+    def block_offset(self) -> int:
+        """Number of this map's first block within its root."""
+        return self.first_block + self.parent.block_offset if self.parent else 0
+
+    @property
+    def blocks(self) -> int:
+        return -(-self.shape[1] // LANES)
+
+    @property
+    def border(self) -> tuple[int, int]:
+        """(lead, trail): pixels of zeros above and left of the image, and below and right of it."""
+        return self.root._lead, self.root._trail
+
+    def need(self, lead: int, trail: int) -> None:
+        """A reader wants at least this border."""
+        root = self.root
+        root._lead, root._trail = max(root._lead, lead), max(root._trail, trail)
+
+    def put_inside(self, parent: Blocked, first_block: int) -> None:
+        """Share the memory of `parent` from one of its blocks on."""
+        lead, trail = self.border
+        self.parent, self.first_block = parent, first_block
+        self.need(lead, trail)
+
+    @property
+    def steps(self) -> tuple[int, int, int]:
+        """Bytes from image to image, from block to block, from row to row."""
+        (lead, trail), root = self.border, self.root
+        row = (lead + self.shape[3] + trail) * PIXEL
+        block = (lead + self.shape[2] + trail) * row
+        return root.blocks * block, block, row
+
+    @property
+    def nbytes(self) -> int:
+        return self.shape[0] * self.steps[0]
+
+    @property
+    def start(self) -> int:
+        """Bytes from the root's memory to this map's pixel (0, 0)."""
+        _, block, row = self.steps
+        lead = self.border[0]
+        return self.block_offset * block + lead * row + lead * PIXEL

@@ -1,0 +1,291 @@
+"""Convolution in a plan: which algorithm suits a shape, how its weights are packed and its work is cut."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from darkpy.jit import threads_allowed
+from darkpy.ops.cpu import direct, winograd
+from darkpy.ops.cpu.tile import DEPTH, LANES, VECTORS, rows_for, tile_shape
+from darkpy.plan.blocked import PIXEL, Blocked
+from darkpy.plan.kernels import Call, Kernel
+from darkpy.plan.trace import Value
+
+L2 = 1 << 20  # bytes of second-level cache to aim at
+SHARED = 3 << 20  # transformed input that may be shared by all threads
+
+
+@dataclass
+class Conv:
+    """A convolution with its fused epilogue: rectify(rectify(x * w + bias, slope) + residual, after)."""
+
+    layer: int
+    weights: np.ndarray
+    bias: np.ndarray
+    stride: tuple[int, int] = (1, 1)
+    pad: int = 0
+    dilation: int = 1
+    groups: int = 1
+    slope: float = 1.0
+    after: float = 1.0
+
+    @property
+    def kernel(self) -> int:
+        return self.weights.shape[2]
+
+
+def aligned(shape: tuple[int, ...]) -> np.ndarray:
+    """Uninitialised float32 array at a multiple of 64 bytes."""
+    size = int(np.prod(shape)) * 4
+    raw = np.empty(size + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + size].view(np.float32).reshape(shape)
+
+
+def padded(bias: np.ndarray, blocks: int) -> np.ndarray:
+    out = aligned((blocks * LANES,))
+    out[:] = 0
+    out[: len(bias)] = bias
+    return out
+
+
+class Direct(Kernel):
+    """Direct convolution, dense or grouped, from a blocked map; or from padded planar input (`planar`)."""
+
+    def __init__(self, conv: Conv, x: Value, out: Blocked, residual: Blocked | None, planar: bool = False):
+        super().__init__(conv.layer, [x, residual] if residual else [x], out)
+        self.conv, self.residual, self.planar = conv, residual, planar
+        f, c, k, _ = conv.weights.shape
+        _, _, oh, ow = out.shape
+        self.algorithm = f"direct {k}x{k}" + (f"/{conv.stride[0]}" if conv.stride != (1, 1) else "")
+        self.flops = 2.0 * conv.weights.size * oh * ow * out.shape[0]
+        self.parts: list[tuple[int, int, int, np.ndarray, np.ndarray | None]] = []
+        # pairs of blocks as far as they go, and a last odd block by itself
+        pairs = out.blocks // VECTORS
+        for first, count, vectors in ((0, pairs, VECTORS), (pairs * VECTORS, out.blocks % VECTORS, 1)):
+            if count:
+                w = conv.weights[first * LANES : (first + count * vectors) * LANES]
+                packed, starts = self.pack(w, first, count, vectors)
+                self.parts.append((first, count, vectors, packed, starts))
+                self.weight_bytes += packed.nbytes
+        if not planar:
+            assert isinstance(x, Blocked)
+            reach = conv.dilation * (k - 1) - conv.pad
+            last = [(o - 1) * s + reach - (n - 1) for o, s, n in zip((oh, ow), conv.stride, x.shape[2:], strict=True)]
+            x.need(conv.pad, max(*last, 0))
+
+    def pack(self, w: np.ndarray, first: int, count: int, vectors: int) -> tuple[np.ndarray, np.ndarray | None]:
+        conv = self.conv
+        _, c, k, _ = w.shape
+        if conv.groups > 1:
+            per_group = conv.weights.shape[0] // conv.groups
+            begin, end = first * LANES // per_group, -(-(first * LANES + len(w)) // per_group)
+            whole = conv.weights[begin * per_group : end * per_group]
+            packed, starts = direct.grouped_dense(whole, end - begin, vectors)
+            assert first * LANES == begin * per_group, "an odd last block starts with a group"
+            store = aligned(packed.shape)
+            store[...] = packed
+            return store, starts + begin * c // DEPTH
+        if self.planar:
+            packed = aligned((count, c * k * k, vectors * LANES))
+            direct.pack_planar(packed, np.ascontiguousarray(w), vectors)
+            return packed, None
+        packed = aligned((count, k, k, -(-c // DEPTH), DEPTH, vectors * LANES))
+        direct.pack_dense(packed, np.ascontiguousarray(w), vectors)
+        return packed, None
+
+    def offsets(self, packed: np.ndarray, starts: np.ndarray | None, block: int, row: int) -> np.ndarray:
+        """Input offsets in bytes of each group of channels of each tap: (blocks or 1, n)."""
+        conv = self.conv
+        k = conv.kernel
+        if self.planar:
+            _, c, h, w = self.reads[0].shape
+            channel, p, q = np.indices((c, k, k)).reshape(3, -1)
+            return (((channel * h + p * conv.dilation) * w + q * conv.dilation) * 4)[None].astype(np.int64)
+        quads = packed.shape[3]
+        p, q, quad = np.indices((k, k, quads)).reshape(3, -1)
+        shift = (p * conv.dilation - conv.pad) * row + (q * conv.dilation - conv.pad) * PIXEL
+        channel = (quad + (np.zeros(1, np.int64) if starts is None else starts)[:, None]) * DEPTH
+        last = self.reads[0].shape[1] - 1  # zero weights fill up short groups: their channels need only exist
+        channel = np.minimum(channel, last // DEPTH * DEPTH)
+        return (shift + channel // LANES * block + channel % LANES * 4).astype(np.int64)
+
+    def split(self, count: int, table: int, vectors: int) -> tuple[int, int]:
+        """(bands of rows, groups of blocks): weights of a group stay in cache while a thread walks its rows."""
+        n, _, oh, ow = self.out.shape
+        threads = threads_allowed()
+        panel = table * (1 if self.planar else DEPTH) * vectors * LANES * 4
+        if panel * count <= L2 // 2:
+            rows = max(1, L2 // 8 // max(1, self.reads[0].shape[1] * ow * 4 * self.conv.stride[0] ** 2))
+            return min(oh, max(4 * threads // n, -(-oh // rows))), 1
+        if count * n >= 4 * threads:
+            return 1, count
+        return min(oh, -(-4 * threads // (count * n))), count
+
+    def bind(self, memory: Any) -> Call:
+        conv, x, y = self.conv, self.reads[0], self.out
+        assert isinstance(y, Blocked)
+        n, _, oh, ow = y.shape
+        bias = padded(conv.bias, y.blocks)
+        dst = memory.place(y)
+        res = memory.place(self.residual) if self.residual else (0, 0, 0, 0)
+        if self.planar:
+            array = memory.array(x)
+            image, row = array.strides[0], array.strides[2]
+            src = (array.ctypes.data, image, conv.stride[1] * 4, conv.stride[0] * row)
+            block = 0
+        else:
+            base, image, block, row = memory.place(x)
+            src = (base, image, conv.stride[1] * PIXEL, conv.stride[0] * row)
+        calls = []
+        for first, count, vectors, packed, starts in self.parts:
+            table = np.ascontiguousarray(self.offsets(packed, starts, block, row))
+            n_taps = table.shape[1]
+            shape = tile_shape(rows_for(ow), vectors, 1 if self.planar else DEPTH, conv.stride[1])
+            shift = first * dst[2]
+            args = (shape, packed.ctypes.data, packed[0].nbytes, table.ctypes.data, n_taps,
+                    table.strides[0] if len(table) > 1 else 0, bias.ctypes.data + first * PIXEL,
+                    (conv.slope, conv.after), src, (dst[0] + shift, *dst[1:]),
+                    (res[0] + first * res[2] if res[0] else 0, *res[1:]), n, (oh, ow), count,
+                    self.split(count, n_taps, vectors), y.border)
+            calls.append((args, table, bias, packed))
+
+        def run() -> None:
+            for args, *_ in calls:
+                direct.direct(*args)
+
+        return run
+
+
+class Depthwise(Kernel):
+    """One filter a channel: the micro-kernel multiplies vectors of channels, tap by tap."""
+
+    def __init__(self, conv: Conv, x: Blocked, out: Blocked, residual: Blocked | None):
+        super().__init__(conv.layer, [x, residual] if residual else [x], out)
+        self.conv, self.residual = conv, residual
+        f, _, k, _ = conv.weights.shape
+        _, _, oh, ow = out.shape
+        self.algorithm = f"depthwise {k}x{k}" + (f"/{conv.stride[0]}" if conv.stride != (1, 1) else "")
+        self.flops = 2.0 * conv.weights.size * oh * ow * out.shape[0]
+        self.packed = aligned((out.blocks, k * k, LANES))
+        self.packed[:] = 0
+        full = np.zeros((out.blocks * LANES, k * k), np.float32)
+        full[:f] = conv.weights.reshape(f, -1)
+        self.packed[...] = full.reshape(out.blocks, LANES, -1).transpose(0, 2, 1)
+        self.weight_bytes = self.packed.nbytes
+        reach = conv.dilation * (k - 1) - conv.pad
+        last = [(o - 1) * s + reach - (n - 1) for o, s, n in zip((oh, ow), conv.stride, x.shape[2:], strict=True)]
+        x.need(conv.pad, max(*last, 0))
+
+    def bind(self, memory: Any) -> Call:
+        conv, y = self.conv, self.out
+        n, _, oh, ow = y.shape
+        bias = padded(conv.bias, y.blocks)
+        base, image, block, row = memory.place(self.reads[0])
+        res = memory.place(self.residual) if self.residual else (0, 0, 0, 0)
+        p, q = np.indices((conv.kernel, conv.kernel)).reshape(2, -1)
+        tap = (p * conv.dilation - conv.pad) * row + (q * conv.dilation - conv.pad) * PIXEL
+        table = np.ascontiguousarray((tap + np.arange(y.blocks)[:, None] * block).astype(np.int64))
+        shape = tile_shape(rows_for(ow), 1, 1, conv.stride[1], depthwise=1)
+        bands = max(1, min(oh, -(-4 * threads_allowed() // (n * y.blocks))))
+        args = (shape, self.packed.ctypes.data, self.packed[0].nbytes, table.ctypes.data, table.shape[1],
+                table.strides[0], bias.ctypes.data, (conv.slope, conv.after),
+                (base, image, conv.stride[1] * PIXEL, conv.stride[0] * row), memory.place(y), res, n, (oh, ow),
+                y.blocks, (bands, y.blocks), y.border)
+        keep = (table, bias)
+
+        def run() -> None:
+            assert keep
+            direct.direct(*args)
+
+        return run
+
+
+class Winograd(Kernel):
+    """Winograd's algorithm F(m x m, 3 x 3)."""
+
+    def __init__(self, conv: Conv, x: Blocked, out: Blocked, residual: Blocked | None, m: int):
+        super().__init__(conv.layer, [x, residual] if residual else [x], out)
+        self.conv, self.residual, self.m = conv, residual, m
+        f, c, _, _ = conv.weights.shape
+        n, _, h, w = out.shape
+        self.flops = 2.0 * conv.weights.size * h * w * n
+        down, across = -(-h // m), -(-w // m)
+        # the last tiles reach over the end: what they read there must be zero
+        x.need(1, max(down * m - h, across * m - w) + 1)
+        self.tiles = n * down * across
+        self.positions = (m + 2) ** 2
+        self.quads = -(-c // DEPTH)
+        self.input_blocks = x.blocks
+        threads = threads_allowed()
+        shared = self.positions * self.input_blocks * self.tiles * PIXEL
+        self.by_filters = shared <= SHARED or self.tiles <= 64
+        if self.by_filters:
+            self.batch = self.tiles
+        else:
+            rows = rows_for(1 << 10)
+            fit = max(1, L2 // 2 // (self.positions * self.input_blocks * PIXEL * rows)) * rows
+            chunks = -(-self.tiles // min(fit, 4 * rows))
+            self.batch = -(-self.tiles // (-(-chunks // threads) * threads))
+        own = (self.positions * (self.input_blocks + VECTORS) * self.batch + 3 * m * m) * PIXEL
+        sums = (self.positions * VECTORS * self.batch + 3 * m * m) * PIXEL
+        self.spare = sums if self.by_filters else own
+        self.need_scratch((shared if self.by_filters else 0) + threads * self.spare)
+        self.algorithm = f"winograd F({m}) by {'filters' if self.by_filters else 'tiles'}"
+        self.parts = []
+        pairs = out.blocks // VECTORS
+        for first, count, vectors in ((0, pairs, VECTORS), (pairs * VECTORS, out.blocks % VECTORS, 1)):
+            if count:
+                packed = aligned((count, self.positions, self.quads, DEPTH, vectors * LANES))
+                part = np.ascontiguousarray(conv.weights[first * LANES : (first + count * vectors) * LANES])
+                winograd.pack(part, m, vectors, packed)
+                self.parts.append((first, count, vectors, packed))
+                self.weight_bytes += packed.nbytes
+
+    def bind(self, memory: Any) -> Call:
+        conv, y = self.conv, self.out
+        assert isinstance(y, Blocked) and self.scratch is not None
+        n, _, h, w = y.shape
+        bias = padded(conv.bias, y.blocks)
+        base, image, block, row = memory.place(self.reads[0])
+        src = (base - row - PIXEL, image, block, row)  # tiles start one pixel before the image
+        dst = memory.place(y)
+        res = memory.place(self.residual) if self.residual else (0, 0, 0, 0)
+        quad = np.arange(self.quads)
+        offsets = (quad * DEPTH // LANES * self.batch * PIXEL + quad * DEPTH % LANES * 4).astype(np.int64)
+        function = winograd.winograd_filters if self.by_filters else winograd.winograd_tiles
+        rows = rows_for(self.batch)
+        calls = []
+        for first, count, vectors, packed in self.parts:
+            shape = tile_shape(rows, vectors, epilogue=0, output=self.m)
+            shift = first * dst[2]
+            calls.append((shape, packed.ctypes.data, offsets.ctypes.data, self.quads,
+                          bias.ctypes.data + first * PIXEL, (conv.slope, conv.after), src,
+                          (dst[0] + shift, *dst[1:]), (res[0] + first * res[2] if res[0] else 0, *res[1:]), n,
+                          (h, w), count, self.input_blocks, self.batch, y.border,
+                          memory.array(self.scratch).ctypes.data, self.spare))
+        keep = (bias, offsets)
+
+        def run() -> None:
+            assert keep
+            for args in calls:
+                function(*args)
+
+        return run
+
+
+def choose(conv: Conv, x: Blocked, out: Blocked, residual: Blocked | None) -> Kernel:
+    """The fastest kernel we know for this shape (measured: docs/performance.md)."""
+    f, c, k, _ = conv.weights.shape
+    h, w = out.shape[2:]
+    if conv.groups > 1 and c == 1 and f == conv.groups:
+        return Depthwise(conv, x, out, residual)
+    plain = k == 3 and conv.stride == (1, 1) and conv.dilation == conv.groups == conv.pad == 1
+    if plain and c >= 16 and f >= 16 and min(h, w) >= 4:
+        if min(h, w) >= 26 and c >= 32:
+            return Winograd(conv, x, out, residual, 6)
+        return Winograd(conv, x, out, residual, 4)
+    return Direct(conv, x, out, residual)

@@ -1,0 +1,183 @@
+"""Lowering: from ops on planar arrays to kernels on blocked maps, with epilogues and routes folded in.
+
+A chain  conv -> add_bias -> activation -> shortcut -> activation  becomes one kernel.  What has no kernel stays the
+plain op it was, with a conversion before and behind it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from darkpy.ops.cpu.activations import SLOPES
+from darkpy.plan import convolution, kernels
+from darkpy.plan.blocked import LANES, Blocked
+from darkpy.plan.convolution import Conv
+from darkpy.plan.trace import Program, Step, Value
+
+
+class Lowering:
+    """One pass over the steps; `maps` holds the blocked form of values that have one, `planar` those that exist as
+    plain arrays."""
+
+    def __init__(self, program: Program):
+        self.program = program
+        self.steps: list[Any] = []
+        self.maps: dict[Value, Blocked] = {}
+        self.planar: set[Value] = {program.input}
+        self.readers = program.readers()
+        self.done: set[int] = set()
+
+    def run(self) -> Program:
+        for step in self.program.steps:
+            if id(step) in self.done:
+                continue
+            rule = getattr(self, f"lower_{step.op}", None)
+            if rule is None or not rule(step):
+                self.keep(step)
+        for value in self.program.outputs:
+            self.as_planar(value, -1)
+        self.program.steps = self.steps
+        return self.program
+
+    # -- forms of a value ------------------------------------------------------------------------------------------
+
+    def as_map(self, value: Value, layer: int) -> Blocked:
+        """The value's blocked form, converted where it has none yet."""
+        if value not in self.maps:
+            self.maps[value] = Blocked(value.shape, value.name)
+            self.steps.append(kernels.ToBlocked(layer, [value], self.maps[value]))
+        return self.maps[value]
+
+    def as_planar(self, value: Value, layer: int) -> None:
+        if value not in self.planar and value in self.maps:
+            self.steps.append(kernels.FromBlocked(layer, [self.maps[value]], value))
+            self.planar.add(value)
+
+    def new_map(self, value: Value) -> Blocked:
+        self.maps[value] = Blocked(value.shape, value.name)
+        return self.maps[value]
+
+    def keep(self, step: Step) -> None:
+        """The plain op."""
+        for value in step.inputs():
+            self.as_planar(value, step.layer)
+        self.steps.append(step)
+        self.planar.update(step.outs)
+
+    def follower(self, value: Value, *ops: str) -> Step | None:
+        """The only step that reads `value`, if it is one of `ops`."""
+        readers = self.readers.get(value, [])
+        if len(readers) != 1 or value in self.program.outputs or readers[0].op not in ops:
+            return None
+        return readers[0]
+
+    # -- rules: each lowers a step, or says False ------------------------------------------------------------------
+
+    def lower_conv(self, step: Step) -> bool:
+        x, weights = step.args
+        if not isinstance(x, Value) or isinstance(weights, Value) or len(set(step.kw.get("stride", (1, 1)))) != 1:
+            return False
+        groups = step.kw.get("groups", 1)
+        f, cg = weights.shape[:2]
+        if groups > 1 and not (cg == 1 and f == groups) and (cg % 4 or (f // groups) % LANES) and (
+                f % LANES or LANES * convolution.VECTORS % (f // groups)):
+            return False
+        conv = Conv(step.layer, weights, np.zeros(f, np.float32), **step.kw)
+        value = step.outs[0]
+        residual: Value | None = None
+        if bias := self.follower(value, "add_bias"):
+            conv.bias = bias.args[1]
+            value = self.absorb(bias)
+        if (act := self.follower(value, "activation")) and act.kw["kind"] in SLOPES:
+            conv.slope = SLOPES[act.kw["kind"]]
+            value = self.absorb(act)
+        if (join := self.follower(value, "shortcut")) and self.joins(join):
+            residual = join.args[1] if join.args[0] is value else join.args[0]
+            value = self.absorb(join)
+            if (act := self.follower(value, "activation")) and act.kw["kind"] in SLOPES:
+                conv.after = SLOPES[act.kw["kind"]]
+                value = self.absorb(act)
+        extra = self.as_map(residual, step.layer) if residual is not None else None
+        if cg * groups < 8 and groups == 1 and x not in self.maps:
+            source, out = self.padded(x, conv, step), self.new_map(value)
+            self.steps.append(convolution.Direct(conv, source, out, extra, planar=True))
+            return True
+        source = self.as_map(x, step.layer)
+        self.steps.append(convolution.choose(conv, source, self.new_map(value), extra))
+        return True
+
+    def absorb(self, step: Step) -> Value:
+        """Take a step into the kernel being built; its output is the kernel's then."""
+        self.done.add(id(step))
+        return step.outs[0]
+
+    def joins(self, step: Step) -> bool:
+        """Whether a shortcut is a plain sum whose other side is already there."""
+        a, b = step.args
+        if a.shape != b.shape or step.kw.get("alpha", 1) != 1 or step.kw.get("beta", 1) != 1 or a is b:
+            return False
+        return any(v in self.maps or v in self.planar for v in (a, b))
+
+    def padded(self, x: Value, conv: Conv, step: Step) -> Value:
+        """Planar input with the border a first convolution needs."""
+        n, c, h, w = x.shape
+        k = conv.kernel
+        reach = conv.dilation * (k - 1) - conv.pad
+        trail = max(0, *((o - 1) * s + reach - (size - 1) for o, s, size in
+                         zip(step.outs[0].shape[2:], conv.stride, (h, w), strict=True)))
+        out = Value((n, c, h + conv.pad + trail, w + conv.pad + trail), name="padded")
+        self.steps.append(kernels.PadPlanar(step.layer, [x], out, conv.pad))
+        return out
+
+    def lower_maxpool(self, step: Step) -> bool:
+        x = step.args[0]
+        if x not in self.maps or -(-step.kw["pad"] // 2) >= step.kw["size"]:
+            return False
+        self.steps.append(kernels.MaxPool(step.layer, self.maps[x], self.new_map(step.outs[0]), **step.kw))
+        return True
+
+    def lower_upsample(self, step: Step) -> bool:
+        x = step.args[0]
+        if x not in self.maps:
+            return False
+        self.steps.append(kernels.Upsample(step.layer, self.maps[x], self.new_map(step.outs[0]), step.kw["stride"],
+                                           step.kw.get("factor", 1.0)))
+        return True
+
+    def lower_shortcut(self, step: Step) -> bool:
+        a, b = step.args
+        if a not in self.maps or b not in self.maps or not self.joins(step):
+            return False
+        value, slope = step.outs[0], 1.0
+        if (act := self.follower(value, "activation")) and act.kw["kind"] in SLOPES:
+            slope = SLOPES[act.kw["kind"]]
+            value = self.absorb(act)
+        self.steps.append(kernels.Add(step.layer, self.maps[a], self.maps[b], self.new_map(value), slope))
+        return True
+
+    def lower_concat(self, step: Step) -> bool:
+        """Routes copy nothing: the parts move into the whole, unless one lies elsewhere already."""
+        parts = step.args
+        if step.kw.get("axis", 1) != 1 or len(step.outs[0].shape) != 4 or any(p not in self.maps for p in parts):
+            return False
+        if any(p.shape[1] % LANES for p in parts[:-1]):
+            return False
+        whole = self.new_map(step.outs[0])
+        block = 0
+        for part in parts:
+            map_ = self.maps[part]
+            if map_.parent is None and parts.count(part) == 1 and map_.blocks * LANES == part.shape[1]:
+                map_.put_inside(whole, block)
+            else:
+                place = Blocked(part.shape, part.name)
+                place.put_inside(whole, block)
+                self.steps.append(kernels.Copy(step.layer, [map_], place))
+            block += map_.blocks
+        return True
+
+
+def lower(program: Program) -> Program:
+    """The same program on blocked maps where that is faster."""
+    return Lowering(program).run()

@@ -143,8 +143,9 @@ class Layer:
     def prepare(self, rows: int) -> None:
         """Make the state arrays for calls with `rows` rows of input, where the layer has state and they do not fit."""
 
-    def forward(self, ops: Any, x: Array, train: bool = False) -> tuple[Array, Any]:
-        """(y, saved): the output, and with `train` whatever backward needs, else None."""
+    def forward(self, ops: Any, *args: Any, **kw: Any) -> tuple[Array, Any]:
+        """forward(ops, x, train=False), with an x for each source: (y, saved), the output, and with `train` whatever
+        backward needs, else None."""
         raise AssertionError(f"{type(self).__name__} has no forward")
 
     def backward(self, ops: Any, dy: Array, saved: Any) -> Any:
@@ -207,4 +208,4 @@ def need_map(shape: Shape, kind: str) -> tuple[int, int, int]:
     if len(shape) != 3:
         raise LayerProblem(f"[{kind}] needs a feature map (channels, height, width), but its input has no "
                            f"height and width ({flat(shape)} numbers)")
-    return shape  # type: ignore[return-value]
+    return shape

@@ -4,6 +4,8 @@ Darknet takes most derivatives from the output y = f(x); so do we.  Where a func
 is kept (`hardtan` has gradient 0 at its ends, `stair` wherever the output is a whole number).
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 __all__ = ["activation", "activation_dx", "logistic_dx"]
@@ -30,7 +32,8 @@ def gelu_inner(x):
     return 0.797885 * x + 0.035677 * x**3
 
 
-FORWARD = {
+Function = Callable[[np.ndarray], np.ndarray]
+FORWARD: dict[str, Function] = {
     "linear": lambda x: x.copy(),
     "logistic": logistic,
     "loggy": lambda x: 2 * logistic(x) - 1,
@@ -63,7 +66,7 @@ def gelu_slope(x):
     return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * (0.797885 + 3 * 0.035677 * x * x)
 
 
-OF_OUTPUT = {  # derivative as a function of y
+OF_OUTPUT: dict[str, Function] = {  # derivative as a function of y
     "linear": np.ones_like,
     "logistic": lambda y: y * (1 - y),
     "loggy": lambda y: 2 * (y + 1) / 2 * (1 - (y + 1) / 2),
@@ -80,7 +83,7 @@ OF_OUTPUT = {  # derivative as a function of y
     "stair": lambda y: (np.floor(y) != y) * 1.0,
     "relu6": lambda y: ((y > 0) & (y < 6)) * 1.0,
 }
-OF_INPUT = {  # derivative as a function of x
+OF_INPUT: dict[str, Function] = {  # derivative as a function of x
     "swish": lambda x: logistic(x) * (1 + x * (1 - logistic(x))),
     "mish": mish_slope,
     "hard_mish": lambda x: np.where(x > 0, 1.0, np.where(x > -2, x + 1, 0.0)),

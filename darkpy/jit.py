@@ -12,6 +12,7 @@ What must happen before Numba starts its threads or compiles anything, happens h
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 import platform
 import sys
@@ -61,7 +62,8 @@ def _set_up() -> tuple[Any, Path]:
     os.environ.setdefault("NUMBA_NUM_THREADS", str(threads_allowed()))
     if os.environ.get("NUMBA_CPU_NAME"):  # compile for that CPU, not for its name with this machine's features
         os.environ.setdefault("NUMBA_CPU_FEATURES", "")
-    import numba
+    numba: Any = importlib.import_module("numba")
+    importlib.import_module("numba.extending")
 
     cpu = os.environ.get("NUMBA_CPU_NAME") or platform.machine()
     folder = cache_root() / "kernels" / f"{__version__}-{_sources_digest()}-{cpu}"
@@ -74,6 +76,7 @@ def _set_up() -> tuple[Any, Path]:
 
 numba, KERNEL_CACHE = _set_up()
 prange = numba.prange
+intrinsic: Any = numba.extending.intrinsic  # untyped: its functions are called with one argument less than they take
 
 
 def njit(function: Callable[..., Any] | None = None, **options: Any) -> Any:

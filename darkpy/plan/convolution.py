@@ -12,7 +12,6 @@ from darkpy.ops.cpu import direct, winograd
 from darkpy.ops.cpu.tile import DEPTH, LANES, VECTORS, rows_for, tile_shape
 from darkpy.plan.blocked import PIXEL, Blocked
 from darkpy.plan.kernels import Call, Kernel
-from darkpy.plan.trace import Value
 
 L2 = 1 << 20  # bytes of second-level cache to aim at
 SHARED = 3 << 20  # transformed input that may be shared by all threads
@@ -55,7 +54,7 @@ def padded(bias: np.ndarray, blocks: int) -> np.ndarray:
 class Direct(Kernel):
     """Direct convolution, dense or grouped, from a blocked map; or from padded planar input (`planar`)."""
 
-    def __init__(self, conv: Conv, x: Value, out: Blocked, residual: Blocked | None, planar: bool = False):
+    def __init__(self, conv: Conv, x: Any, out: Blocked, residual: Blocked | None, planar: bool = False):
         super().__init__(conv.layer, [x, residual] if residual else [x], out)
         self.conv, self.residual, self.planar = conv, residual, planar
         f, c, k, _ = conv.weights.shape
@@ -72,7 +71,6 @@ class Direct(Kernel):
                 self.parts.append((first, count, vectors, packed, starts))
                 self.weight_bytes += packed.nbytes
         if not planar:
-            assert isinstance(x, Blocked)
             reach = conv.dilation * (k - 1) - conv.pad
             last = [(o - 1) * s + reach - (n - 1) for o, s, n in zip((oh, ow), conv.stride, x.shape[2:], strict=True)]
             x.need(conv.pad, max(*last, 0))
@@ -127,7 +125,6 @@ class Direct(Kernel):
 
     def bind(self, memory: Any) -> Call:
         conv, x, y = self.conv, self.reads[0], self.out
-        assert isinstance(y, Blocked)
         n, _, oh, ow = y.shape
         bias = padded(conv.bias, y.blocks)
         dst = memory.place(y)
@@ -235,7 +232,7 @@ class Winograd(Kernel):
         self.spare = sums if self.by_filters else own
         self.need_scratch((shared if self.by_filters else 0) + threads * self.spare)
         self.algorithm = f"winograd F({m}) by {'filters' if self.by_filters else 'tiles'}"
-        self.parts = []
+        self.parts: list[tuple[int, int, int, np.ndarray]] = []
         pairs = out.blocks // VECTORS
         for first, count, vectors in ((0, pairs, VECTORS), (pairs * VECTORS, out.blocks % VECTORS, 1)):
             if count:
@@ -247,7 +244,6 @@ class Winograd(Kernel):
 
     def bind(self, memory: Any) -> Call:
         conv, y = self.conv, self.out
-        assert isinstance(y, Blocked) and self.scratch is not None
         n, _, h, w = y.shape
         bias = padded(conv.bias, y.blocks)
         base, image, block, row = memory.place(self.reads[0])

@@ -19,8 +19,10 @@ class Kernel:
 
     algorithm = ""
 
-    def __init__(self, layer: int, reads: Sequence[Value], out: Value):
-        self.layer, self.reads, self.out = layer, list(reads), out
+    def __init__(self, layer: int, reads: Sequence[Any], out: Any):
+        self.layer = layer
+        self.reads: list[Any] = list(reads)  # Values, most of them Blocked
+        self.out: Any = out
         self.flops = 0.0
         self.weight_bytes = 0
         self.scratch: Value | None = None
@@ -63,7 +65,7 @@ class PadPlanar(Kernel):
 
     algorithm = "pad"
 
-    def __init__(self, layer: int, reads: Sequence[Value], out: Value, lead: int):
+    def __init__(self, layer: int, reads: Sequence[Any], out: Any, lead: int):
         super().__init__(layer, reads, out)
         self.lead = lead
 

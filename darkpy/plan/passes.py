@@ -5,6 +5,8 @@ They only touch what they are sure of: parameters that no step writes, values th
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from darkpy.ops import spec
@@ -43,9 +45,9 @@ def fold_batchnorm(program: Program) -> None:
     """conv -> batchnorm becomes conv with scaled weights -> add_bias.  The trained weights stay as they are."""
     written = {id(step.args[0]) for step in program.steps if step.op in spec.WRITES}
     folded: list[Step] = []
-    makers = {step.outs[0]: step for step in program.steps if step.op in ("conv", "linear")}
+    makers: dict[Any, Step] = {step.outs[0]: step for step in program.steps if step.op in ("conv", "linear")}
     for step in program.steps:
-        conv = makers.get(step.args[0]) if step.op == "batchnorm" and isinstance(step.args[0], Value) else None
+        conv: Any = makers.get(step.args[0]) if step.op == "batchnorm" and isinstance(step.args[0], Value) else None
         if conv is None or only_reader(program, conv.outs[0]) is not step or any(
                 isinstance(a, Value) or id(a) in written for a in (*step.args[1:], conv.args[1])):
             folded.append(step)

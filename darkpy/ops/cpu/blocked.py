@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 from numba import types
-from numba.extending import intrinsic
 
-from darkpy.jit import njit, prange
+from darkpy.jit import intrinsic, njit, prange
 from darkpy.ops.cpu.direct import clear_edges
 from darkpy.ops.cpu.tile import BYTES, LANES, copy_vector
 from darkpy.ops.cpu.vector import F32, Emit
@@ -48,7 +47,7 @@ def largest(context, target, source, rows, columns, row):
         def line(i, best):
             start = builder.add(source, builder.mul(i, row))
             return e.loop(columns, best, lambda j, b: [
-                e.larger(e.load(builder.add(start, builder.mul(j, e.int(BYTES)))), b[0])])
+                e.larger(e.load(builder.add(start, builder.mul(j, e.whole(BYTES)))), b[0])])
 
         (best,) = e.loop(rows, [e.constant(float(np.finfo(np.float32).min))], line)
         e.store(best, target)

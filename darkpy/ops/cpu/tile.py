@@ -20,9 +20,8 @@ import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
-from darkpy.jit import numba
+from darkpy.jit import intrinsic, numba
 from darkpy.ops.cpu.vector import BYTES, I64, LANES, Emit
 
 DEPTH = 4  # channels per turn of the inner loop; longer turns spill registers
@@ -134,18 +133,18 @@ def tile(context, shape, n, offsets, a, b, bias, slope, residual, rblock, after,
                 e.store(y, e.at(e.scaled(out, oblock, v), p * BYTES))
 
         def pixels(with_residual: bool) -> None:
-            with builder.if_else(builder.icmp_signed("==", count, e.int(rows))) as (whole, part):
+            with builder.if_else(builder.icmp_signed("==", count, e.whole(rows))) as (whole, part):
                 with whole:
                     for p in range(rows):
                         finish(p, with_residual)
                 with part:
                     for p in range(rows - 1):
-                        with builder.if_then(builder.icmp_signed("<", e.int(p), count)):
+                        with builder.if_then(builder.icmp_signed("<", e.whole(p), count)):
                             finish(p, with_residual)
 
         if epilogue:
             last = e.splat(after)
-            with builder.if_else(builder.icmp_signed("!=", residual, e.int(0))) as (added, plain):
+            with builder.if_else(builder.icmp_signed("!=", residual, e.whole(0))) as (added, plain):
                 with added:
                     pixels(True)
                 with plain:

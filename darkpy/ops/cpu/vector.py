@@ -27,18 +27,18 @@ class Emit:
         self.b = builder
         self.function = builder.function
 
-    def int(self, value: int) -> ir.Constant:
+    def whole(self, value: int) -> ir.Constant:
         return ir.Constant(I64, value)
 
     def constant(self, value: float) -> ir.Constant:
         return ir.Constant(VECTOR, [float(value)] * LANES)
 
     def at(self, base: Any, offset: int) -> Any:
-        return self.b.add(base, self.int(offset)) if offset else base
+        return self.b.add(base, self.whole(offset)) if offset else base
 
     def scaled(self, base: Any, step: Any, times: int) -> Any:
         """base + step * times."""
-        return self.b.add(base, self.b.mul(step, self.int(times))) if times else base
+        return self.b.add(base, self.b.mul(step, self.whole(times))) if times else base
 
     def load(self, address: Any) -> Any:
         value = self.b.load(self.b.inttoptr(address, VECTOR.as_pointer()))
@@ -81,12 +81,12 @@ class Emit:
         self.b.branch(block)
         self.b.position_at_end(block)
         i = self.b.phi(I64)
-        i.add_incoming(self.int(0), before)
+        i.add_incoming(self.whole(0), before)
         carried = [self.b.phi(v.type) for v in start]
         for phi, value in zip(carried, start, strict=True):
             phi.add_incoming(value, before)
         results = body(i, list(carried))
-        following = self.b.add(i, self.int(1))
+        following = self.b.add(i, self.whole(1))
         last = self.b.block
         i.add_incoming(following, last)
         for phi, value in zip(carried, results, strict=True):

@@ -17,9 +17,8 @@ from typing import Any
 
 import numpy as np
 from numba import get_thread_id, types
-from numba.extending import intrinsic
 
-from darkpy.jit import njit, prange
+from darkpy.jit import intrinsic, njit, prange
 from darkpy.ops.cpu.direct import clear_edges
 from darkpy.ops.cpu.tile import BYTES, DEPTH, LANES, copy_vector, lengths_of, output_of, rows_of, tile, vectors_of
 from darkpy.ops.cpu.vector import Emit
@@ -139,7 +138,7 @@ def transform_output(context, shape, source, position, bias, slope, residual, rr
         shift, first, last = e.load(bias), e.splat(slope), e.splat(after)
         whole = [emit_product(e, at, [half[k][j] for k in range(t)]) for j in range(m)]
         y = [[e.rectify(builder.fadd(whole[j][i], shift), first) for j in range(m)] for i in range(m)]
-        with builder.if_else(builder.icmp_signed("!=", residual, e.int(0))) as (added, plain):
+        with builder.if_else(builder.icmp_signed("!=", residual, e.whole(0))) as (added, plain):
             for branch, with_residual in ((added, True), (plain, False)):
                 with branch:
                     for i in range(m):

@@ -65,7 +65,7 @@ def conv_dw(dy, x, *, kernel, stride=(1, 1), pad=0, dilation=1, groups=1):
     for dyg, xg in zip(np.split(dy.reshape(n, f, -1), groups, 1), np.split(x, groups, 1), strict=True):
         columns, _ = im2col(xg, kernel, stride, pad, dilation)
         parts.append(np.einsum("nfo,nko->fk", dyg, columns, optimize=True))
-    return np.concatenate(parts).reshape(f, x.shape[1] // groups, kernel, kernel).astype(x.dtype, copy=False)
+    return np.ascontiguousarray(np.concatenate(parts)).reshape(f, x.shape[1] // groups, kernel, kernel)
 
 
 def deconv(x, w, *, stride=1, pad=0):

@@ -12,6 +12,7 @@ import pytest
 
 from darkpy.ops import Reference, reference
 from tests.golden import harness
+from tests.layers import harness as layers
 from tests.shared import SHARED
 
 
@@ -214,3 +215,25 @@ def test_original_is_wrong(name):
     else:
         with pytest.raises(AssertionError):  # the rest does differ: the entry is not out of date
             Recording(name).compare()
+
+
+@pytest.mark.golden
+@pytest.mark.parametrize(("name", "factor"), [("conv_1x1_overwrite", 2), ("conv_1x1_shortcut_lost", 2),
+                                              ("conv_1x1_stride2_cpu", 2), ("cost_smooth", 2), ("softmax_tree", 1)])
+def test_where_it_is_wrong_ours_is_the_derivative(name, factor):
+    """Of the cost, by central differences through the whole net (squared errors: half of it, as everywhere)."""
+    recording = Recording(name)
+    net, truth = recording.net, recording.g["truth"]
+    net.ops = layers.Exact()
+    net.check_input = lambda x: x  # leave it in float64
+    for layer in net.layers:
+        for key, array in layer.params.items():
+            layer.params[key] = array.astype(np.float64)
+    x = recording.input(0).astype(np.float64).reshape(-1, *net.input_shape)
+    net.loss(x, truth)
+    net.backward()
+    dx = net.tape.grads[-1]
+    for i, layer in enumerate(net.layers):
+        for key, grad in list(layer.grads.items()):
+            layers.compare_differences(f"L{i}/{key}", layer.params[key], grad, lambda: net.loss(x, truth), factor)
+    layers.compare_differences("input", x, dx, lambda: net.loss(x, truth), factor)

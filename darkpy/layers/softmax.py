@@ -24,7 +24,7 @@ class Softmax(Layer):
 
     @dataclass
     class Config(LayerConfig):
-        groups: int = opt(1, low=1)
+        groups: int = opt(1, low=1, high=1 << 16)
         temperature: float = opt(1.0)
         tree: str = opt("")
         spatial: bool = opt(False)

@@ -44,3 +44,9 @@ def test_backward_is_the_approximation():
     x = np.random.default_rng(0).standard_normal((1, 5, 2, 2))
     y, norms = layer.forward(Reference(), x, train=True)
     np.testing.assert_allclose(layer.backward(Reference(), np.ones_like(x), norms), y / x)
+
+
+def test_a_negative_norm_gives_nan_and_no_warning():
+    x = np.array([1, 0, 100, 0, 0], np.float32).reshape(1, 5, 1, 1)  # channel 2 lacks in the window of channel 0
+    y, norms = Reference().lrn(x, size=5, alpha=0.1, beta=0.75, kappa=1.0)
+    assert norms.ravel()[2] > 0 and np.isnan(y.ravel()).tolist() == (norms.ravel() < 0).tolist()

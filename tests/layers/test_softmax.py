@@ -86,3 +86,9 @@ def test_truth_of_another_length_is_refused():
     layer = harness.build(case("softmax", (4,)))
     with pytest.raises(UsageError, match="truth with 3 numbers"):
         layer.loss(Reference(), np.ones((2, 4), np.float32), np.ones((2, 3), np.float32), 0)
+
+
+def test_a_probability_of_zero_costs_no_infinity():
+    p, truth = np.array([[0, 1]], np.float32), np.array([[1, 0]], np.float32)
+    dx, cost = Reference().softmax_loss(p, truth, masked=False)
+    assert dx.tolist() == [[-1, 1]] and 80 < cost[0] < 100

@@ -12,8 +12,8 @@ def total(error):
 
 
 def softmax_loss(p, truth, *, masked):
-    with np.errstate(divide="ignore"):
-        error = np.where(truth != 0, -np.log(p), 0).astype(p.dtype)
+    # a probability that was rounded to 0 would make the sum infinite, though its gradient is not
+    error = np.where(truth != 0, -np.log(np.maximum(p, np.finfo(p.dtype).tiny)), 0).astype(p.dtype)
     dx = p - truth
     if masked:
         known = truth != SECRET
@@ -22,8 +22,8 @@ def softmax_loss(p, truth, *, masked):
 
 
 def logistic_loss(p, truth):
-    with np.errstate(divide="ignore", invalid="ignore"):
-        error = -truth * np.log(p) - (1 - truth) * np.log(1 - p)
+    small = p.dtype.type(1e-7)  # as on the original's GPU: no logarithm of 0
+    error = -truth * np.log(p + small) - (1 - truth) * np.log(1 - p + small)
     return p - truth, total(error)
 
 

@@ -50,7 +50,8 @@ def lrn(x, *, size, alpha, beta, kappa):
         norms[:, k] += alpha * squares[:, low:high].sum(1)
         if size // 2 < c:
             norms[:, k] -= alpha * squares[:, size // 2]
-    return x * norms**-beta, norms
+    with np.errstate(invalid="ignore", divide="ignore"):  # what lacks may exceed the sum: NaN, as in the original
+        return x * norms**-beta, norms
 
 
 def lrn_dx(dy, norms, *, beta):

@@ -141,7 +141,10 @@ def parse(command: Command, argv: Sequence[str]) -> Args:
         return Args(**values)
     if problem:
         raise problem
-    values.update(bind(command.args, positional))
+    try:
+        values.update(bind(command.args, positional))
+    except UsageError as e:
+        raise UsageError(f"{e}: {usage(command)}") from None
     return Args(**values)
 
 
@@ -178,7 +181,7 @@ def convert(name: str, text: str, kind: Any, meta: dict[str, Any]) -> Any:
             return cfg.convert(text, kind, meta)
         return kind(text)
     except ValueError as e:
-        raise UsageError(f"{name}: {cfg.clip(text)!r} {e}") from None
+        raise UsageError(f"{name} {cfg.clip(text)}: {e}") from None
 
 
 def bind(args: Iterable[Arg], given: list[str]) -> dict[str, Any]:
@@ -192,7 +195,7 @@ def bind(args: Iterable[Arg], given: list[str]) -> dict[str, Any]:
             values[arg.name] = convert(arg.name, given[0], arg.kind, {}) if given else None
             given = given[1:]
         if arg.required and not values[arg.name] and values[arg.name] != 0:
-            raise UsageError(f"{arg.name} is missing: {arg.help}")
+            raise UsageError(f"{arg.name} is missing ({arg.help})")
     if given:
         raise UsageError(f"{cfg.clip(given[0])!r} is one argument too many")
     return values

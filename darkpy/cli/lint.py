@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING
 
 from darkpy import cfg
-from darkpy.build import describe, line_of
 from darkpy.cli.args import Arg, Args, Command, Opt
 from darkpy.errors import DataError, ModelError
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 
 
 def run(args: Args) -> int:
+    from darkpy.build import line_of
     from darkpy.tasks.lint import lint
 
     reports = lint(args.files, args.lax)
@@ -35,6 +35,8 @@ def run(args: Args) -> int:
 
 def verdict(r: Report) -> str:
     """One line on a whole file."""
+    from darkpy.build import describe
+
     warnings = count(len(r.warnings), "warning")
     if r.errors:
         return f"{count(len(r.errors), 'error')}, {warnings}"
@@ -56,6 +58,8 @@ def as_json(r: Report) -> dict[str, object]:
 
 
 def item(text: str) -> dict[str, object]:
+    from darkpy.build import line_of
+
     line = line_of(text)
     return {"line": line or None, "message": text.split(": ", 1)[-1]}
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
-from darkpy.build import describe
 from darkpy.cli import console
 from darkpy.cli.args import Arg, Args, Command, Opt
 from darkpy.cli.sizes import side
-from darkpy.tasks.summary import Row, Summary, summarize
+
+if TYPE_CHECKING:
+    from darkpy.tasks.summary import Row, Summary
 
 HEADINGS = ("#", "layer", "filters", "window", "input", "output", "parameters", "BFLOPs", "memory")
 
 
 def run_summary(args: Args) -> int:
+    from darkpy.build import describe
+    from darkpy.tasks.summary import summarize
+
     s = summarize(args.cfg, args.size, args.lax)
     for warning in s.warnings:
         console.note(f"warning: {warning}")
@@ -33,6 +38,8 @@ def run_summary(args: Args) -> int:
 
 
 def run_ops(args: Args) -> int:
+    from darkpy.tasks.summary import summarize
+
     s = summarize(args.cfg, args.size)
     print(f"Floating Point Operations: {s.flops:.0f}")
     print(f"Floating Point Operations: {s.flops / 1e9:.2f} Bn")
@@ -40,6 +47,8 @@ def run_ops(args: Args) -> int:
 
 
 def texts(row: Row) -> tuple[str, ...]:
+    from darkpy.build import describe
+
     near = row.sources == [row.index - 1]
     came = describe(row.in_shape) if near else " + ".join(f"#{s}" for s in row.sources)
     return (str(row.index), row.kind, "" if row.filters is None else str(row.filters), row.window, came,

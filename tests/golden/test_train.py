@@ -10,14 +10,14 @@ import re
 import numpy as np
 import pytest
 
-from darkpy.ops import Reference, reference
+from darkpy.ops import Cpu, reference
 from tests.golden import harness
 from tests.layers import harness as layers
 from tests.shared import SHARED
 
 
-class CpuBuild(Reference):
-    """The original's CPU build, where it differs from its GPU build by rounding only: batch normalisation divides by
+class CpuBuild(Cpu):
+    """The fast backend with the rounding of the original's CPU build: batch normalisation divides by
     sqrt(variance) + 1e-6 on the way forward, and by sqrt(variance + 1e-5) on the way back."""
 
     def batchnorm(self, x, mean, variance, scales, biases, *, eps):

@@ -19,10 +19,11 @@ SHARED = 3 << 20  # transformed input that may be shared by all threads
 
 @dataclass
 class Conv:
-    """A convolution with its fused epilogue: rectify(rectify(x * w + bias, slope) + residual, after)."""
+    """A convolution with its fused epilogue: rectify(rectify(factor * (x * w) + bias, slope) + residual, after)."""
 
     layer: int
     weights: np.ndarray
+    factor: np.ndarray
     bias: np.ndarray
     stride: tuple[int, int] = (1, 1)
     pad: int = 0
@@ -66,8 +67,7 @@ class Direct(Kernel):
         pairs = out.blocks // VECTORS
         for first, count, vectors in ((0, pairs, VECTORS), (pairs * VECTORS, out.blocks % VECTORS, 1)):
             if count:
-                w = conv.weights[first * LANES : (first + count * vectors) * LANES]
-                packed, starts = self.pack(w, first, count, vectors)
+                packed, starts = self.pack(first, count, vectors)
                 self.parts.append((first, count, vectors, packed, starts))
                 self.weight_bytes += packed.nbytes
         if not planar:
@@ -75,24 +75,27 @@ class Direct(Kernel):
             last = [(o - 1) * s + reach - (n - 1) for o, s, n in zip((oh, ow), conv.stride, x.shape[2:], strict=True)]
             x.need(conv.pad, max(*last, 0))
 
-    def pack(self, w: np.ndarray, first: int, count: int, vectors: int) -> tuple[np.ndarray, np.ndarray | None]:
+    def pack(self, first: int, count: int, vectors: int) -> tuple[np.ndarray, np.ndarray | None]:
         conv = self.conv
+        some = slice(first * LANES, (first + count * vectors) * LANES)
+        w, factor = conv.weights[some], conv.factor[some]
         _, c, k, _ = w.shape
         if conv.groups > 1:
             per_group = conv.weights.shape[0] // conv.groups
             begin, end = first * LANES // per_group, -(-(first * LANES + len(w)) // per_group)
-            whole = conv.weights[begin * per_group : end * per_group]
-            packed, starts = direct.grouped_dense(whole, end - begin, vectors)
+            whole = slice(begin * per_group, end * per_group)
+            scaled = conv.weights[whole] * conv.factor[whole, None, None, None]
+            packed, starts = direct.grouped_dense(scaled, end - begin, vectors)
             assert first * LANES == begin * per_group, "an odd last block starts with a group"
             store = aligned(packed.shape)
             store[...] = packed
             return store, starts + begin * c // DEPTH
         if self.planar:
             packed = aligned((count, c * k * k, vectors * LANES))
-            direct.pack_planar(packed, np.ascontiguousarray(w), vectors)
+            direct.pack_planar(packed, np.ascontiguousarray(w), factor, vectors)
             return packed, None
         packed = aligned((count, k, k, -(-c // DEPTH), DEPTH, vectors * LANES))
-        direct.pack_dense(packed, np.ascontiguousarray(w), vectors)
+        direct.pack_dense(packed, np.ascontiguousarray(w), factor, vectors)
         return packed, None
 
     def offsets(self, packed: np.ndarray, starts: np.ndarray | None, block: int, row: int) -> np.ndarray:
@@ -170,7 +173,7 @@ class Depthwise(Kernel):
         self.packed = aligned((out.blocks, k * k, LANES))
         self.packed[:] = 0
         full = np.zeros((out.blocks * LANES, k * k), np.float32)
-        full[:f] = conv.weights.reshape(f, -1)
+        full[:f] = conv.weights.reshape(f, -1) * conv.factor[:, None]
         self.packed[...] = full.reshape(out.blocks, LANES, -1).transpose(0, 2, 1)
         self.weight_bytes = self.packed.nbytes
         reach = conv.dilation * (k - 1) - conv.pad
@@ -202,19 +205,23 @@ class Depthwise(Kernel):
 
 
 class Winograd(Kernel):
-    """Winograd's algorithm F(m x m, 3 x 3)."""
+    """Winograd's algorithm F(m x m, 3 x 3), with stride 1 or 2."""
 
     def __init__(self, conv: Conv, x: Blocked, out: Blocked, residual: Blocked | None, m: int):
         super().__init__(conv.layer, [x, residual] if residual else [x], out)
         self.conv, self.residual, self.m = conv, residual, m
+        self.strided = conv.stride == (2, 2)
+        self.scheme = winograd.Scheme(m, self.strided)
         f, c, _, _ = conv.weights.shape
         n, _, h, w = out.shape
         self.flops = 2.0 * conv.weights.size * h * w * n
         down, across = -(-h // m), -(-w // m)
         # the last tiles reach over the end: what they read there must be zero
-        x.need(1, max(down * m - h, across * m - w) + 1)
+        reach = [tiles * m * (2 if self.strided else 1) + (0 if self.strided else 1) - side
+                 for tiles, side in zip((down, across), x.shape[2:], strict=True)]
+        x.need(1, max(*reach, 0))
         self.tiles = n * down * across
-        self.positions = (m + 2) ** 2
+        self.positions = self.scheme.t**2
         self.quads = -(-c // DEPTH)
         self.input_blocks = x.blocks
         threads = threads_allowed()
@@ -231,14 +238,14 @@ class Winograd(Kernel):
         sums = (self.positions * VECTORS * self.batch + 3 * m * m) * PIXEL
         self.spare = sums if self.by_filters else own
         self.need_scratch((shared if self.by_filters else 0) + threads * self.spare)
-        self.algorithm = f"winograd F({m}) by {'filters' if self.by_filters else 'tiles'}"
+        self.algorithm = f"winograd F({m}){'/2' if self.strided else ''} by {'filters' if self.by_filters else 'tiles'}"
         self.parts: list[tuple[int, int, int, np.ndarray]] = []
         pairs = out.blocks // VECTORS
         for first, count, vectors in ((0, pairs, VECTORS), (pairs * VECTORS, out.blocks % VECTORS, 1)):
             if count:
-                packed = aligned((count, self.positions, self.quads, DEPTH, vectors * LANES))
-                part = np.ascontiguousarray(conv.weights[first * LANES : (first + count * vectors) * LANES])
-                winograd.pack(part, m, vectors, packed)
+                packed = aligned((count, self.scheme.unique**2, self.quads, DEPTH, vectors * LANES))
+                some = slice(first * LANES, (first + count * vectors) * LANES)
+                winograd.pack(np.ascontiguousarray(conv.weights[some]), conv.factor[some], self.scheme, vectors, packed)
                 self.parts.append((first, count, vectors, packed))
                 self.weight_bytes += packed.nbytes
 
@@ -256,7 +263,7 @@ class Winograd(Kernel):
         rows = rows_for(self.batch)
         calls = []
         for first, count, vectors, packed in self.parts:
-            shape = tile_shape(rows, vectors, epilogue=0, output=self.m)
+            shape = tile_shape(rows, vectors, epilogue=0, output=self.m, strided=int(self.strided))
             shift = first * dst[2]
             calls.append((shape, packed.ctypes.data, offsets.ctypes.data, self.quads,
                           bias.ctypes.data + first * PIXEL, (conv.slope, conv.after), src,
@@ -271,17 +278,3 @@ class Winograd(Kernel):
                 function(*args)
 
         return run
-
-
-def choose(conv: Conv, x: Blocked, out: Blocked, residual: Blocked | None) -> Kernel:
-    """The fastest kernel we know for this shape (measured: docs/performance.md)."""
-    f, c, k, _ = conv.weights.shape
-    h, w = out.shape[2:]
-    if conv.groups > 1 and c == 1 and f == conv.groups:
-        return Depthwise(conv, x, out, residual)
-    plain = k == 3 and conv.stride == (1, 1) and conv.dilation == conv.groups == conv.pad == 1
-    if plain and c >= 16 and f >= 16 and min(h, w) >= 4:
-        if min(h, w) >= 26 and c >= 32:
-            return Winograd(conv, x, out, residual, 6)
-        return Winograd(conv, x, out, residual, 4)
-    return Direct(conv, x, out, residual)

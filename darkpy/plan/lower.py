@@ -11,18 +11,19 @@ from typing import Any
 import numpy as np
 
 from darkpy.ops.cpu.activations import SLOPES
-from darkpy.plan import convolution, kernels
+from darkpy.plan import choose, convolution, kernels
 from darkpy.plan.blocked import LANES, Blocked
 from darkpy.plan.convolution import Conv
-from darkpy.plan.trace import Program, Step, Value
+from darkpy.plan.trace import Program, Scaled, Step, Value
 
 
 class Lowering:
     """One pass over the steps; `maps` holds the blocked form of values that have one, `planar` those that exist as
     plain arrays."""
 
-    def __init__(self, program: Program):
+    def __init__(self, program: Program, budget: float | None):
         self.program = program
+        self.choices = choose.select(program, budget)
         self.steps: list[Any] = []
         self.maps: dict[Value, Blocked] = {}
         self.planar: set[Value] = {program.input}
@@ -77,6 +78,9 @@ class Lowering:
 
     def lower_conv(self, step: Step) -> bool:
         x, weights = step.args
+        factor = np.ones(weights.shape[0], np.float32)
+        if isinstance(weights, Scaled):
+            weights, factor = weights.weights, weights.factor
         if not isinstance(x, Value) or isinstance(weights, Value) or len(set(step.kw.get("stride", (1, 1)))) != 1:
             return False
         groups = step.kw.get("groups", 1)
@@ -84,7 +88,7 @@ class Lowering:
         if groups > 1 and not (cg == 1 and f == groups) and (cg % 4 or (f // groups) % LANES) and (
                 f % LANES or LANES * convolution.VECTORS % (f // groups)):
             return False
-        conv = Conv(step.layer, weights, np.zeros(f, np.float32), **step.kw)
+        conv = Conv(step.layer, weights, factor, np.zeros(f, np.float32), **step.kw)
         value = step.outs[0]
         residual: Value | None = None
         if bias := self.follower(value, "add_bias"):
@@ -105,7 +109,7 @@ class Lowering:
             self.steps.append(convolution.Direct(conv, source, out, extra, planar=True))
             return True
         source = self.as_map(x, step.layer)
-        self.steps.append(convolution.choose(conv, source, self.new_map(value), extra))
+        self.steps.append(choose.kernel(conv, self.choices[id(step)], source, self.new_map(value), extra))
         return True
 
     def absorb(self, step: Step) -> Value:
@@ -178,6 +182,6 @@ class Lowering:
         return True
 
 
-def lower(program: Program) -> Program:
-    """The same program on blocked maps where that is faster."""
-    return Lowering(program).run()
+def lower(program: Program, budget: float | None = None) -> Program:
+    """The same program on blocked maps where that is faster; `budget`: bytes of packed weights."""
+    return Lowering(program, budget).run()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from darkpy.ops import spec
-from darkpy.plan.trace import Program, Step, Value
+from darkpy.plan.trace import Program, Scaled, Step, Value
 
 
 def optimise(program: Program) -> Program:
@@ -53,10 +53,8 @@ def fold_batchnorm(program: Program) -> None:
             folded.append(step)
             continue
         _, mean, variance, scales, biases = (np.asarray(a, np.float64) for a in (0, *step.args[1:]))
-        weights = conv.args[1]
         factor = scales / np.sqrt(variance + step.kw["eps"])
-        shaped = factor.reshape((-1,) + (1,) * (weights.ndim - 1)).astype(np.float32)
-        conv.args = (conv.args[0], weights * shaped)
+        conv.args = (conv.args[0], Scaled(conv.args[1], factor.astype(np.float32)))
         folded.append(Step("add_bias", (step.args[0], (biases - mean * factor).astype(np.float32)), {}, step.outs,
                            step.layer))
     program.steps = folded

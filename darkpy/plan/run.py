@@ -16,7 +16,7 @@ from darkpy.plan import memory, passes
 from darkpy.plan.blocked import Blocked
 from darkpy.plan.kernels import Kernel
 from darkpy.plan.lower import lower
-from darkpy.plan.trace import Program, Step, Value, trace
+from darkpy.plan.trace import Program, Scaled, Step, Value, trace
 
 DTYPES = {"float32": np.float32, "int32": np.int32}
 
@@ -37,13 +37,16 @@ class Executable:
                 continue
             raw = self.arena[start + offset : start + offset + value.size * 4]
             self.arrays[value] = raw.view(DTYPES[value.dtype]).reshape(value.shape)
-        self.calls = [call for step in program.steps if (call := self.bind(step))]
+        bound = [(step.layer, call) for step in program.steps if (call := self.bind(step))]
+        self.calls = [call for _, call in bound]
+        self.layer_of = [layer for layer, _ in bound]  # the layer each call came from
 
     def bind(self, step: Step | Kernel) -> Any:
         """A function without arguments that runs the step; None for views, which are made here once."""
         if isinstance(step, Kernel):
             return step.bind(self)
-        args = tuple(self.arrays[a] if isinstance(a, Value) else a for a in step.args)
+        args = tuple(self.arrays[a] if isinstance(a, Value) else a.array() if isinstance(a, Scaled) else a
+                     for a in step.args)
         function = getattr(self.ops, step.op)
         if step.op in spec.VIEWS:
             self.arrays[step.outs[0]] = function(*args, **step.kw)

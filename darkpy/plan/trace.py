@@ -38,9 +38,25 @@ class Value:
         return f"{self.name or 'value'}{list(self.shape)}"
 
 
+@dataclass(frozen=True, eq=False)
+class Scaled:
+    """Weights times a factor per filter (first axis): multiplied only where they are packed, so that no second copy
+    of all weights exists."""
+
+    weights: Any
+    factor: Any
+
+    @property
+    def shape(self) -> Shape:
+        return tuple(self.weights.shape)
+
+    def array(self) -> Any:
+        return self.weights * self.factor.reshape((-1,) + (1,) * (self.weights.ndim - 1))
+
+
 @dataclass
 class Step:
-    """One op: `args` are Values or arrays (parameters, state), `kw` plain numbers and words."""
+    """One op: `args` are Values, arrays (parameters, state) or Scaled weights, `kw` plain numbers and words."""
 
     op: str
     args: tuple[Any, ...]

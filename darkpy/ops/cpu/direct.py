@@ -73,8 +73,9 @@ def direct(shape, weights, wbytes, offsets, n, per_block, bias, slopes, src, dst
 
 
 @njit(parallel=True)
-def pack_dense(packed, w, vectors):
-    """packed (blocks, K, K, quads, 4, 16*vectors) <- w (F, C, K, K); filters and channels that are missing are 0."""
+def pack_dense(packed, w, factor, vectors):
+    """packed (blocks, K, K, quads, 4, 16*vectors) <- w (F, C, K, K) times a factor per filter; what is missing
+    is 0."""
     f, c, k, _ = w.shape
     blocks, quads = packed.shape[0], packed.shape[3]
     for task in prange(blocks * vectors * LANES):
@@ -85,18 +86,18 @@ def pack_dense(packed, w, vectors):
                 for quad in range(quads):
                     for d in range(DEPTH):
                         i = quad * DEPTH + d
-                        packed[block, p, q, quad, d, lane] = w[o, i, p, q] if o < f and i < c else np.float32(0)
+                        packed[block, p, q, quad, d, lane] = w[o, i, p, q] * factor[o] if o < f and i < c else 0
 
 
 @njit(parallel=True)
-def pack_planar(packed, w, vectors):
+def pack_planar(packed, w, factor, vectors):
     """packed (blocks, C*K*K, 16*vectors) <- w (F, C, K, K), for planar input and depth 1."""
     f, c, k, _ = w.shape
     for task in prange(packed.shape[0] * vectors * LANES):
         o = np.int64(task)
         block, lane = o // (vectors * LANES), o % (vectors * LANES)
         for i in range(c * k * k):
-            packed[block, i, lane] = w[o, i // (k * k), i // k % k, i % k] if o < f else np.float32(0)
+            packed[block, i, lane] = w[o, i // (k * k), i // k % k, i % k] * factor[o] if o < f else 0
 
 
 def grouped_dense(w: np.ndarray, groups: int, vectors: int) -> tuple[np.ndarray, np.ndarray]:

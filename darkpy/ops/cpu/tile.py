@@ -48,16 +48,17 @@ def rows_for(width: int) -> int:
     return min(ROWS, key=lambda rows: (-(-width // rows) * rows, -rows))
 
 
-FIELDS = ("rows", "vectors", "depth", "step", "epilogue", "depthwise", "output")
+FIELDS = ("rows", "vectors", "depth", "step", "epilogue", "depthwise", "output", "strided")
 
 
 def tile_shape(rows: int, vectors: int, depth: int = DEPTH, step: int = 1, epilogue: int = 1, depthwise: int = 0,
-               output: int = 0) -> np.ndarray:
+               output: int = 0, strided: int = 0) -> np.ndarray:
     """The argument whose type tells the kernels a tile's shape.
 
-    `step` counts input pixels from one output pixel to the next; `output` is the side of a Winograd output tile.
+    `step` counts input pixels from one output pixel to the next; `output` is the side of a Winograd output tile,
+    `strided` whether that is of a convolution with stride 2.
     """
-    lengths = (rows, vectors, depth, step, epilogue, depthwise, output)
+    lengths = (rows, vectors, depth, step, epilogue, depthwise, output, strided)
     return np.empty(1, [(name, "i1", (n + 1,)) for name, n in zip(FIELDS, lengths, strict=True)])
 
 
@@ -79,7 +80,7 @@ def _reader(name: str) -> Any:
     return read
 
 
-rows_of, vectors_of, output_of = _reader("rows"), _reader("vectors"), _reader("output")
+rows_of, vectors_of, output_of, strided_of = (_reader(name) for name in ("rows", "vectors", "output", "strided"))
 
 
 def _emit_sums(e: Emit, lengths: dict[str, int], n: Any, offsets: Any, a: Any, b: Any) -> list[list[Any]]:
@@ -181,4 +182,4 @@ def copy_vector(context, target, source):
 
 
 __all__ = ["BYTES", "DEPTH", "LANES", "ROWS", "VECTORS", "WIDE", "copy_vector", "lengths_of", "output_of", "rows_for",
-           "rows_of", "tile", "tile_shape", "vectors_of", "zero_vector"]
+           "rows_of", "strided_of", "tile", "tile_shape", "vectors_of", "zero_vector"]

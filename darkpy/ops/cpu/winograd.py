@@ -1,4 +1,4 @@
-"""Winograd convolution, 3x3 with stride 1 (Lavin & Gray, "Fast Algorithms for Convolutional Neural Networks", 2016).
+"""Winograd convolution, 3x3 (Lavin & Gray, "Fast Algorithms for Convolutional Neural Networks", 2016).
 
 An output tile of m x m comes from an input patch of t x t, t = m + 2, with t*t multiplications a channel instead of
 9*m*m:
@@ -7,7 +7,11 @@ An output tile of m x m comes from an input patch of t x t, t = m + 2, with t*t 
 
 summed over channels, which makes t*t independent matrix products over all tiles.  The matrices follow from Toom and
 Cook's polynomial products at the points 0, 1, -1, 2, -2, 1/2, -1/2 and infinity; they are derived here exactly.
-Larger tiles save more and round more: F(6) costs about 2 decimal digits less than one against direct summation.
+Larger tiles save more and round more.
+
+With stride 2 a row of outputs is the sum of two convolutions with stride 1: the outer taps on the odd samples, F(4, 2)
+with 5 multiplications for 4 outputs, and the middle tap on the even ones, which needs no transform.  In two dimensions
+that is 81 multiplications for 16 outputs in place of 144.
 """
 
 from __future__ import annotations
@@ -20,7 +24,18 @@ from numba import get_thread_id, types
 
 from darkpy.jit import intrinsic, njit, prange
 from darkpy.ops.cpu.direct import clear_edges
-from darkpy.ops.cpu.tile import BYTES, DEPTH, LANES, copy_vector, lengths_of, output_of, rows_of, tile, vectors_of
+from darkpy.ops.cpu.tile import (
+    BYTES,
+    DEPTH,
+    LANES,
+    copy_vector,
+    lengths_of,
+    output_of,
+    rows_of,
+    strided_of,
+    tile,
+    vectors_of,
+)
 from darkpy.ops.cpu.vector import Emit
 
 POINTS = [Fraction(p) for p in (0, 1, -1, 2, -2)] + [Fraction(1, 2), Fraction(-1, 2)]
@@ -103,20 +118,53 @@ def weighted_sum(e: Emit, row: list[Fraction], x: list[Any], terms: range) -> An
     return total
 
 
+class Scheme:
+    """One-dimensional transforms of a tile: `m` outputs from `t` inputs with `unique` different weights."""
+
+    def __init__(self, m: int, strided: bool):
+        self.m, self.strided = m, strided
+        self.at, self.g, self.bt = cook_toom(m, 2 if strided else 3)
+        self.t = 2 * m + 1 if strided else m + 2
+        self.unique = len(self.g) + strided
+
+    def input(self, e: Emit, x: list[Any]) -> list[Any]:
+        if self.strided:
+            return emit_product(e, self.bt, x[0::2]) + x[1::2]
+        return emit_product(e, self.bt, x)
+
+    def output(self, e: Emit, x: list[Any]) -> list[Any]:
+        if self.strided:
+            n = len(self.bt)
+            return [e.b.fadd(a, b) for a, b in zip(emit_product(e, self.at, x[:n]), x[n:], strict=True)]
+        return emit_product(e, self.at, x)
+
+    def weights(self) -> np.ndarray:
+        """G (unique, 3): what the three taps contribute to each transformed weight."""
+        if not self.strided:
+            return np.array(self.g, np.float64)
+        outer = np.array(self.g, np.float64)
+        return np.vstack([np.stack([outer[:, 0], 0 * outer[:, 0], outer[:, 1]], 1), [[0, 1, 0]]])
+
+
+def scheme_of(shape: Any) -> Scheme:
+    """The scheme named by the Numba type of a tile_shape."""
+    lengths = lengths_of(shape)
+    return Scheme(lengths["output"], bool(lengths["strided"]))
+
+
 @intrinsic
 def transform_input(context, shape, source, row, target, position):
     """B' d B of the t x t patch at `source` (rows `row` bytes apart): t*t vectors, `position` bytes apart."""
-    m = lengths_of(shape)["output"]
+    scheme = scheme_of(shape)
 
     def generate(cx, builder, _, args):
         _, source, row, target, position = args
         e = Emit(builder)
-        bt = cook_toom(m)[2]
-        t = m + 2
-        half = [emit_product(e, bt, [e.load(e.at(e.scaled(source, row, i), j * BYTES)) for j in range(t)])
+        t = scheme.t
+        half = [scheme.input(e, [e.load(e.at(e.scaled(source, row, i), j * BYTES)) for j in range(t)])
                 for i in range(t)]
         for j in range(t):
-            for i, value in enumerate(emit_product(e, bt, [half[k][j] for k in range(t)])):
+            for i, value in enumerate(scheme.input(e, [half[k][j] for k in range(t)])):
                 e.store(value, e.scaled(target, position, i * t + j))
         return cx.get_dummy_value()
 
@@ -126,17 +174,16 @@ def transform_input(context, shape, source, row, target, position):
 @intrinsic
 def transform_output(context, shape, source, position, bias, slope, residual, rrow, after, target, row):
     """A' M A of t*t sums, then bias, rectifier, residual (0: none) and rectifier: an m x m tile at `target`."""
-    m = lengths_of(shape)["output"]
+    scheme = scheme_of(shape)
 
     def generate(cx, builder, _, args):
         _, source, position, bias, slope, residual, rrow, after, target, row = args
         e = Emit(builder)
-        at = cook_toom(m)[0]
-        t = m + 2
-        half = [emit_product(e, at, [e.load(e.scaled(source, position, i * t + j)) for j in range(t)])
+        m, t = scheme.m, scheme.t
+        half = [scheme.output(e, [e.load(e.scaled(source, position, i * t + j)) for j in range(t)])
                 for i in range(t)]
         shift, first, last = e.load(bias), e.splat(slope), e.splat(after)
-        whole = [emit_product(e, at, [half[k][j] for k in range(t)]) for j in range(m)]
+        whole = [scheme.output(e, [half[k][j] for k in range(t)]) for j in range(m)]
         y = [[e.rectify(builder.fadd(whole[j][i], shift), first) for j in range(m)] for i in range(m)]
         with builder.if_else(builder.icmp_signed("!=", residual, e.whole(0))) as (added, plain):
             for branch, with_residual in ((added, True), (plain, False)):
@@ -152,6 +199,18 @@ def transform_output(context, shape, source, position, bias, slope, residual, rr
 
     i64, f32 = types.int64, types.float32
     return types.void(shape, i64, i64, i64, f32, i64, i64, f32, i64, i64), generate
+
+
+@njit
+def multiply(shape, p, weights, panel, offsets, n, values, sums, oblock, count):
+    """Product of one position: `count` tiles at `values` with the weights of this position, to `sums`."""
+    m, rows = output_of(shape), rows_of(shape)
+    unique, t = (m + 2, 2 * m + 1) if strided_of(shape) else (m + 2, m + 2)
+    # with stride 2 the last positions share the middle tap's weights
+    piece = min(p // t, unique - 1) * unique + min(p % t, unique - 1)
+    for i in range(0, count, rows):
+        tile(shape, n, offsets, values + i * BYTES, weights + piece * panel, 0, np.float32(0), 0, 0, np.float32(0),
+             sums + i * BYTES, oblock, min(rows, count - i))
 
 
 @njit
@@ -185,11 +244,13 @@ def winograd_tiles(shape, weights, offsets, n, bias, slopes, src, dst, res, imag
                    border, scratch, spare):
     """Work cut by tiles: a thread transforms `batch` tiles of all input blocks, multiplies them with all weights and
     finishes them, in `scratch` memory of its own that stays in its cache.  Other arguments as in `direct`."""
-    m, rows, vectors = output_of(shape), rows_of(shape), vectors_of(shape)
+    m, vectors = output_of(shape), vectors_of(shape)
+    reach = 2 * m if strided_of(shape) else m  # input pixels from tile to tile
+    t, unique = reach + (1 if strided_of(shape) else 2), m + 2
     h, w = size
     across, down = (w + m - 1) // m, (h + m - 1) // m
     total = images * across * down
-    positions = (m + 2) * (m + 2)
+    positions = t * t
     step = inputs * batch * BYTES  # from one position to the next
     panel = n * DEPTH * vectors * BYTES
     slope, after = np.float32(slopes[0]), np.float32(slopes[1])
@@ -203,14 +264,12 @@ def winograd_tiles(shape, weights, offsets, n, bias, slopes, src, dst, res, imag
         for block in range(inputs):
             for i in range(first, last):
                 image, y, x = i // (across * down), i // across % down, i % across
-                patch = src[0] + image * src[1] + block * src[2] + y * m * src[3] + x * m * BYTES
+                patch = src[0] + image * src[1] + block * src[2] + y * reach * src[3] + x * reach * BYTES
                 transform_input(shape, patch, src[3], own + (block * batch + i - first) * BYTES, step)
         for block in range(blocks):
             for p in range(positions):
-                for i in range(0, last - first, rows):
-                    tile(shape, n, offsets, own + p * step + i * BYTES, weights + (block * positions + p) * panel, 0,
-                         slope, 0, 0, after, sums + (p * vectors * batch + i) * BYTES, batch * BYTES,
-                         min(rows, last - first - i))
+                multiply(shape, p, weights + block * unique * unique * panel, panel, offsets, n, own + p * step,
+                         sums + p * vectors * batch * BYTES, batch * BYTES, last - first)
             for v in range(vectors):
                 for i in range(first, last):
                     image, y, x = i // (across * down), i // across % down, i % across
@@ -229,10 +288,12 @@ def winograd_filters(shape, weights, offsets, n, bias, slopes, src, dst, res, im
                      batch, border, scratch, spare):
     """Work cut by filters, for few tiles and many weights: all tiles are transformed into shared memory, then each
     thread takes some blocks of filters, so that the weights are read once in all.  `batch` is the number of tiles."""
-    m, rows, vectors = output_of(shape), rows_of(shape), vectors_of(shape)
+    m, vectors = output_of(shape), vectors_of(shape)
+    reach = 2 * m if strided_of(shape) else m  # input pixels from tile to tile
+    t, unique = reach + (1 if strided_of(shape) else 2), m + 2
     h, w = size
     across, down = (w + m - 1) // m, (h + m - 1) // m
-    positions = (m + 2) * (m + 2)
+    positions = t * t
     step = inputs * batch * BYTES
     panel = n * DEPTH * vectors * BYTES
     slope, after = np.float32(slopes[0]), np.float32(slopes[1])
@@ -240,17 +301,15 @@ def winograd_filters(shape, weights, offsets, n, bias, slopes, src, dst, res, im
         block = np.int64(task)
         for i in range(batch):
             image, y, x = i // (across * down), i // across % down, i % across
-            patch = src[0] + image * src[1] + block * src[2] + y * m * src[3] + x * m * BYTES
+            patch = src[0] + image * src[1] + block * src[2] + y * reach * src[3] + x * reach * BYTES
             transform_input(shape, patch, src[3], scratch + (block * batch + i) * BYTES, step)
     for task in prange(blocks):
         block = np.int64(task)
         sums = scratch + positions * step + np.int64(get_thread_id()) * spare
         tail = sums + positions * vectors * batch * BYTES
         for p in range(positions):
-            for i in range(0, batch, rows):
-                tile(shape, n, offsets, scratch + p * step + i * BYTES, weights + (block * positions + p) * panel, 0,
-                     slope, 0, 0, after, sums + (p * vectors * batch + i) * BYTES, batch * BYTES,
-                     min(rows, batch - i))
+            multiply(shape, p, weights + block * unique * unique * panel, panel, offsets, n, scratch + p * step,
+                     sums + p * vectors * batch * BYTES, batch * BYTES, batch)
         for v in range(vectors):
             b = block * vectors + v
             for i in range(batch):
@@ -263,7 +322,7 @@ def winograd_filters(shape, weights, offsets, n, bias, slopes, src, dst, res, im
 
 
 @njit(parallel=True)
-def _pack(packed, w, g, vectors):
+def _pack(packed, w, factor, g, vectors):
     f, c = w.shape[:2]
     t = g.shape[0]
     blocks, quads = packed.shape[0], packed.shape[2]
@@ -282,9 +341,9 @@ def _pack(packed, w, g, vectors):
             for a in range(t):
                 for b in range(t):
                     u = half[a, 0] * g[b, 0] + half[a, 1] * g[b, 1] + half[a, 2] * g[b, 2]
-                    packed[block, a * t + b, i // DEPTH, i % DEPTH, lane] = u
+                    packed[block, a * t + b, i // DEPTH, i % DEPTH, lane] = u * factor[o]
 
 
-def pack(w: np.ndarray, m: int, vectors: int, packed: np.ndarray) -> None:
-    """packed (blocks, t*t, quads, 4, 16*vectors) <- G g G' of w (F, C, 3, 3)."""
-    _pack(packed, w, np.array(cook_toom(m)[1], np.float64), vectors)
+def pack(w: np.ndarray, factor: np.ndarray, scheme: Scheme, vectors: int, packed: np.ndarray) -> None:
+    """packed (blocks, unique^2, quads, 4, 16*vectors) <- G g G' of w (F, C, 3, 3) times a factor per filter."""
+    _pack(packed, w, factor, scheme.weights(), vectors)

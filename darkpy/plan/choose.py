@@ -1,0 +1,92 @@
+"""Which convolution algorithm for which layer: the fastest ones whose packed weights fit a budget of memory.
+
+Winograd with larger tiles multiplies less but keeps more transformed weights: F(6) seven times the raw ones.  A model
+of the time of each choice, fitted to measurements (docs/performance.md), and a greedy exchange decide: as long as the
+sum is over the budget, the layer that loses least time per byte saved takes its next smaller choice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from darkpy.jit import threads_allowed
+from darkpy.ops.cpu.tile import LANES
+from darkpy.plan.blocked import Blocked
+from darkpy.plan.convolution import Conv, Depthwise, Direct, Winograd
+from darkpy.plan.kernels import Kernel
+from darkpy.plan.trace import Program, Step, Value
+
+FLOPS = 105e9  # of one thread inside the micro-kernel
+VECTOR = 6e-9  # seconds to transform one vector of a Winograd tile, in and out
+BANDWIDTH = 25e9  # bytes per second of weights streamed from memory, by all threads
+TILES = (6, 4, 3, 2)  # F(5) is never the best
+RAW_TIMES = 2.5  # default budget: so many times the raw weights
+
+
+@dataclass(frozen=True)
+class Choice:
+    """`tile` is the side of a Winograd output tile, 0 for direct convolution."""
+
+    tile: int
+    seconds: float
+    nbytes: int
+
+
+def choices(x: tuple[int, ...], w: tuple[int, ...], y: tuple[int, ...], kw: dict[str, Any]) -> list[Choice]:
+    """What can compute a convolution of input x, weights w and output y (shapes), fastest first."""
+    n, _, oh, ow = y
+    f, c, k, _ = w
+    threads = threads_allowed()
+
+    def estimate(products: float, vectors: float, nbytes: int) -> float:
+        busy = (2 * products / FLOPS + vectors * VECTOR) / threads
+        return max(busy, nbytes / BANDWIDTH) + 0.1 * min(busy, nbytes / BANDWIDTH)
+
+    raw = 4 * f * c * k * k
+    found = [Choice(0, estimate(float(n) * f * c * k * k * oh * ow, 0, raw), raw)]
+    stride = kw.get("stride", (1, 1))
+    one = kw.get("dilation", 1) == kw.get("groups", 1) == kw.get("pad", 0) == 1
+    if k == 3 and one and stride in ((1, 1), (2, 2)) and min(c, f) >= 16 and min(oh, ow) >= 4:
+        for m in TILES if stride == (1, 1) else (4,):
+            t = m + 2 if stride == (1, 1) else 2 * m + 1
+            tiles = n * -(-oh // m) * -(-ow // m)
+            size = 4 * f * c * (m + 2) ** 2
+            vectors = tiles * t * t * (-(-c // LANES) + -(-f // LANES))
+            found.append(Choice(m, estimate(float(t * t) * c * f * tiles, vectors, size), size))
+    return sorted(found, key=lambda choice: choice.seconds)
+
+
+def select(program: Program, budget: float | None = None) -> dict[int, Choice]:
+    """The choice for each convolution step (by id); `budget` in bytes, by default RAW_TIMES the raw weights."""
+    lists: dict[int, list[Choice]] = {}
+    raw = 0
+    for step in program.steps:
+        if isinstance(step, Step) and step.op == "conv" and isinstance(step.args[0], Value):
+            w = tuple(step.args[1].shape)
+            raw += 4 * w[0] * w[1] * w[2] * w[3]
+            found = choices(step.args[0].shape, w, step.outs[0].shape, step.kw)
+            # keep only those that save memory against every faster one
+            useful = [c for i, c in enumerate(found) if all(c.nbytes < b.nbytes for b in found[:i])]
+            lists[id(step)] = useful
+    limit = RAW_TIMES * raw if budget is None else budget
+    total = sum(found[0].nbytes for found in lists.values())
+    while total > limit:
+        options = [((found[1].seconds - found[0].seconds) / (found[0].nbytes - found[1].nbytes), key)
+                   for key, found in lists.items() if len(found) > 1]
+        if not options:
+            break
+        _, key = min(options)
+        total += lists[key][1].nbytes - lists[key][0].nbytes
+        lists[key] = lists[key][1:]
+    return {key: found[0] for key, found in lists.items()}
+
+
+def kernel(conv: Conv, choice: Choice, x: Blocked, out: Blocked, residual: Blocked | None) -> Kernel:
+    """The kernel of a choice, its weights packed."""
+    f, c, _, _ = conv.weights.shape
+    if conv.groups > 1 and c == 1 and f == conv.groups:
+        return Depthwise(conv, x, out, residual)
+    if choice.tile:
+        return Winograd(conv, x, out, residual, choice.tile)
+    return Direct(conv, x, out, residual)

@@ -184,7 +184,8 @@ def test_decode_new_coords():
 @pytest.mark.parametrize("options,shape,key,text", [
     ({"classes": 80, "mask": "0,1,2"}, (75, 3, 3), "filters",
      "[convolutional] filters=75 feeds [yolo] with classes=80, 3 masks: it needs filters=255"),
-    ({"classes": 4, "mask": "1,4"}, (18, 3, 3), "mask", "mask=4 chooses an anchor that does not exist: they are 0 to 3"),
+    ({"classes": 4, "mask": "1,4"}, (18, 3, 3), "mask",
+     "mask=4 chooses an anchor that does not exist: they are 0 to 3"),
     ({"classes": 4, "mask": "1,1"}, (18, 3, 3), "mask", "mask chooses an anchor twice"),
     ({"classes": 4, "mask": "1", "num": 5}, (9, 3, 3), "anchors",
      "8 numbers for num=5 anchors: give 10, a width and a height for each"),

@@ -116,11 +116,13 @@ def cell_of(row, h, w):
 
 
 @njit
-def sum_of_squares(d):
-    total = 0.0
-    for v in d.flat:
-        total += float(v) * float(v)
-    return total
+def turn(dx):
+    """The cost of one image's delta (numbers,), which becomes the gradient."""
+    cost = 0.0
+    for k in range(dx.size):
+        cost += float(dx[k]) * float(dx[k])
+        dx[k] = -dx[k]
+    return cost
 
 
 @njit
@@ -168,24 +170,24 @@ def yolo_image(d, f, p, truth, anchors, labels, mask, limit, ignore_thresh, trut
                 d[a, 4, i, j] = 1 - p[a, 4, i, j]
                 class_delta(d, p, a, i, j, 5, entries, label, one, True)
                 box_delta(d, p, a, i, j, row, anchors[anchor], one, new_coords)
-    f[COST] = sum_of_squares(d)
 
 
 @njit(parallel=True)
-def _yolo(dx, figures, y, truth, anchors, labels, mask, limit, ignore_thresh, truth_thresh, new_coords):
+def _yolo(dx, delta, figures, y, truth, anchors, labels, mask, limit, ignore_thresh, truth_thresh, new_coords):
+    """delta is dx in the layout of y, (N, masks, entries, H, W)."""
     for b in prange(len(y)):
-        dx[b] = 0
-        figures[b] = 0
-        yolo_image(dx[b], figures[b], y[b], truth[b], anchors, labels, mask, limit, ignore_thresh, truth_thresh,
+        yolo_image(delta[b], figures[b], y[b], truth[b], anchors, labels, mask, limit, ignore_thresh, truth_thresh,
                    new_coords)
-        dx[b] *= -1
+        figures[b, COST] = turn(dx[b])
 
 
 def yolo_loss(dx, figures, y, truth, anchors, labels, *, mask, limit, ignore_thresh, truth_thresh, new_coords=False):
     n, _, h, w = y.shape
     shape = (n, len(mask), -1, h, w)
-    _yolo(dx.reshape(shape), figures, y.reshape(shape), truth, anchors, labels, np.array(mask, np.int64), limit,
-          np.float32(ignore_thresh), np.float32(truth_thresh), new_coords)
+    dx.fill(0)
+    figures.fill(0)
+    _yolo(dx.reshape(n, -1), dx.reshape(shape), figures, y.reshape(shape), truth, anchors, labels,
+          np.array(mask, np.int64), limit, np.float32(ignore_thresh), np.float32(truth_thresh), new_coords)
 
 
 @njit
@@ -283,20 +285,28 @@ def region_image(d, f, p, truth, anchors, labels, tree, coords, limit, thresh, s
         add_class(d, p, f, a, i, j, coords, classes[t], class_scale, tree, not softmax_classes)
 
 
+@njit
+def through_logistic(d, p, coords, background):
+    """The derivative of the logistic, for the entries that went through it."""
+    num, _, h, w = p.shape
+    for a in range(num):
+        for k in range(coords + 1):
+            if k == 2 or k == 3 or (k == coords and background):
+                continue
+            for i in range(h):
+                for j in range(w):
+                    d[a, k, i, j] *= p[a, k, i, j] * (1 - p[a, k, i, j])
+
+
 @njit(parallel=True)
-def _region(dx, figures, y, truth, anchors, labels, tree, coords, limit, thresh, scales, rescore, bias_match,
+def _region(dx, delta, figures, y, truth, anchors, labels, tree, coords, limit, thresh, scales, rescore, bias_match,
             background, softmax_classes, warm_up):
+    """delta is dx in the layout of y, (N, anchors, entries, H, W)."""
     for b in prange(len(y)):
-        d, p = dx[b], y[b]
-        d[:] = 0
-        figures[b] = 0
-        region_image(d, figures[b], p, truth[b], anchors, labels, tree, coords, limit, thresh, scales, rescore,
-                     bias_match, background, softmax_classes, warm_up)
-        figures[b, COST] = sum_of_squares(d)
-        d *= -1
-        for k in range(coords + 1):  # the derivative of the logistic, where the output is one
-            if k < 2 or 4 <= k < coords or (k == coords and not background):
-                d[:, k] *= p[:, k] * (1 - p[:, k])
+        region_image(delta[b], figures[b], y[b], truth[b], anchors, labels, tree, coords, limit, thresh, scales,
+                     rescore, bias_match, background, softmax_classes, warm_up)
+        figures[b, COST] = turn(dx[b])
+        through_logistic(delta[b], y[b], coords, background)
 
 
 def region_loss(dx, figures, y, truth, anchors, labels, tree, *, coords, limit, thresh, object_scale, noobject_scale,
@@ -304,8 +314,10 @@ def region_loss(dx, figures, y, truth, anchors, labels, tree, *, coords, limit, 
     n, _, h, w = y.shape
     shape = (n, len(anchors), -1, h, w)
     scales = np.array([object_scale, noobject_scale, class_scale, coord_scale, mask_scale], np.float32)
-    _region(dx.reshape(shape), figures, y.reshape(shape), truth, anchors, labels, tree, coords, limit,
-            np.float32(thresh), scales, rescore, bias_match, background, softmax_classes, warm_up)
+    dx.fill(0)
+    figures.fill(0)
+    _region(dx.reshape(n, -1), dx.reshape(shape), figures, y.reshape(shape), truth, anchors, labels, tree, coords,
+            limit, np.float32(thresh), scales, rescore, bias_match, background, softmax_classes, warm_up)
 
 
 KERNELS = {"yolo_loss": yolo_loss, "region_loss": region_loss}

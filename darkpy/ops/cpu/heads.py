@@ -13,7 +13,7 @@ PIECE = 128  # pixels of a map a thread takes at a time
 SERIES = tuple(np.float32(1 / math.factorial(k)) for k in range(8))
 
 
-@njit(inline="always")
+@njit
 def exp(x):
     """e^x to about 1e-7: 2^n * e^r with |r| <= ln(2)/2, e^r by its series.  Unlike the library's it vectorises."""
     x = HIGHEST if x > HIGHEST else LOWEST if x < LOWEST else x
@@ -41,6 +41,7 @@ def logistic(y, x, factor, shift):
 
 @njit
 def affine(y, x, factor, shift):
+    """y = factor * x + shift."""
     for i in range(x.size):
         y[i] = factor * x[i] + shift
 
@@ -105,7 +106,7 @@ def _region(y, x, coords, first, groups):
         highest, total = np.empty(b - a, np.float32), np.empty(b - a, np.float32)
         for entry in range(first):
             if entry == 2 or entry == 3:
-                y[i, entry, a:b] = x[i, entry, a:b]
+                affine(y[i, entry, a:b], x[i, entry, a:b], one, zero)
             else:
                 logistic(y[i, entry, a:b], x[i, entry, a:b], one, zero)
         start = first
@@ -118,12 +119,13 @@ def _region(y, x, coords, first, groups):
 def _region_logistic(y, x, raw):
     """y, x (N*anchors, entries, H*W): logistic but for w, h and, if it is not 0, the entry `raw`."""
     n, entries, _ = x.shape
+    one, zero = np.float32(1), np.float32(0)
     for piece in prange(n * entries):
         i, entry = piece // entries, piece % entries
         if entry == 2 or entry == 3 or (raw and entry == raw):
-            y[i, entry] = x[i, entry]
+            affine(y[i, entry], x[i, entry], one, zero)
         else:
-            logistic(y[i, entry], x[i, entry], np.float32(1), np.float32(0))
+            logistic(y[i, entry], x[i, entry], one, zero)
 
 
 def region_activate(y, x, *, anchors, coords, classes, softmax_classes, background, groups=()):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from darkpy import cfg
 from darkpy.cli.args import Arg, Args, Command, Opt
+from darkpy.cli.sizes import count
 from darkpy.errors import DataError, ModelError
 
 if TYPE_CHECKING:
@@ -46,10 +47,6 @@ def verdict(r: Report) -> str:
     else:
         what = f"{(r.data and r.data.config.classes) or 'no'} classes"
     return f"good: {what}" + (f"; {warnings}" if r.warnings else "")
-
-
-def count(n: int, what: str) -> str:
-    return f"{n or 'no'} {what}{'' if n == 1 else 's'}"
 
 
 def as_json(r: Report) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The value of `-size`: what the user writes and what the library takes."""
+"""Sizes and counts: as the user writes and reads them, and as the library takes them."""
 
 from __future__ import annotations
 
@@ -12,3 +12,8 @@ def side(text: str) -> int | tuple[int, int]:
     if len(parts) > 2:
         raise ValueError("must be a side as in 416, or width x height as in 640x384")
     return (parts[1], parts[0]) if len(parts) == 2 else parts[0]
+
+
+def count(n: int, what: str) -> str:
+    """`no errors`, `1 error`, `2 errors`."""
+    return f"{n or 'no'} {what}{'' if n == 1 else 's'}"

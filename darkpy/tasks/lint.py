@@ -15,13 +15,14 @@ from darkpy import cfg, datafile
 from darkpy.build import Graph, examine, line_of
 from darkpy.datafile import DataFile
 from darkpy.errors import CfgError, DataError
-from darkpy.layers import Layer
+from darkpy.layers import LAYERS, Layer
 from darkpy.layers.base import flat
 from darkpy.vision.names import read_map, read_names
 from darkpy.vision.textfile import read_lines
 from darkpy.vision.tree import Tree
 
 LIST_BYTES = 1 << 30
+USUAL = {"width": "416", "height": "416", "channels": "3"}
 LOOK = 1000  # images of a list that are looked for on the disk
 
 
@@ -68,10 +69,11 @@ def check_cfg(path: str, lax: bool) -> Report:
         return report
     if not sections:
         return report
-    if sections[0].kind not in ("net", "network"):  # already reported: look at the rest with a size that is usual
-        usual = {key: cfg.Option(key, value, 1) for key, value in (("width", "416"), ("height", "416"),
-                                                                   ("channels", "3"))}
+    if sections[0].kind in LAYERS:  # already reported: look at the rest with a size that is usual
+        usual = {key: cfg.Option(key, value, 1) for key, value in USUAL.items()}
         sections.insert(0, cfg.Section("net", 1, path, usual, broken=True))
+    else:
+        sections[0].kind = "net"  # [net] it is, or was meant to be
     graph, problems = examine(sections, lax=lax)
     report.errors += problems
     report.warnings = graph.warnings + schedule_advice(graph)

@@ -24,7 +24,6 @@ def setup() -> None:
     logger = logging.getLogger("darkpy")
     if not any(isinstance(h, ToStderr) for h in logger.handlers):
         logger.addHandler(ToStderr())
-        logger.propagate = False
     logger.setLevel(logging.INFO)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from darkpy.cli import console
@@ -14,7 +15,7 @@ MODEL_OPTIONS = [
     Opt("--names", "class names: a file with one a line, or a .data file", str, metavar="FILE"),
     Opt("--size", "size of the net's input in place of the cfg's: 416, or 608x416 (width x height)", side,
         metavar="N"),
-    Opt("--batch", "images computed at once", int, 4, low=1, high=1024),
+    Opt("--batch", "images computed at once", int, 1, low=1, high=1024),
     Opt("--threads", "CPU threads", int, low=1, high=1024),
     Opt("--lax", "unknown keys in the cfg are only warned of"),
     Opt("--allow-partial", "a .weights file may be too short or too long"),
@@ -23,14 +24,16 @@ MODEL_OPTIONS = [
 
 def open_model(kind: Any, args: Args) -> Any:
     """A Detector or Classifier as the arguments describe it."""
-    names = args.names or getattr(args, "data", None)
+    from darkpy import jit, labels
+
+    names, data = args.names, getattr(args, "data", None)
+    if names is None and data:
+        names = data if data.endswith(".names") else labels.named_in(Path(data))
     model = kind(args.cfg, args.weights, names, size=args.size, threads=args.threads, lax=args.lax,
                  partial=args.allow_partial)
     for warning in model.net.graph.warnings:
         if ": unknown key" in warning:  # what --lax let pass; `darkpy lint` shows the harmless rest
             console.note(f"warning: {warning}")
-    from darkpy import jit
-
     if not jit.is_warm():
         console.note("compiling for this CPU: this happens once and takes a minute or two")
     return model

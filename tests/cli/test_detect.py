@@ -46,9 +46,11 @@ def test_one_image(darkpy, place):
 
 
 @pytest.mark.parametrize("argv", [
-    ("detector", "test", "my.data", *NET), ("detect", *NET, "--names", "my.names"), ("detect", *NET, "-names=my.data"),
+    ("detector", "test", "my.data", *NET), ("detector", "test", "obj.cfg", *NET),
+    ("detector", "test", "my.names", *NET), ("detect", *NET, "--names", "my.names"), ("detect", *NET, "-names=my.data"),
 ])
 def test_names(darkpy, place, argv):
+    (place / "obj.cfg").write_text("names=my.names\n")  # whatever it is called
     assert results(darkpy(*argv, "one.png").out) == ["one.png", "violet: 100%"]
 
 

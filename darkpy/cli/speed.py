@@ -7,7 +7,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from darkpy import cfg
-from darkpy.build import describe
 from darkpy.cli import console
 from darkpy.cli.args import Arg, Args, Command, Opt
 from darkpy.cli.sizes import count, side
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
 def run(args: Args) -> int:
     from darkpy import jit
+    from darkpy.build import describe
     from darkpy.tasks.speed import measure
 
     if not jit.is_warm():
@@ -40,6 +40,8 @@ def run(args: Args) -> int:
 
 
 def by_layer(s: Speed) -> None:
+    from darkpy.build import describe
+
     whole = sum(layer.seconds for layer in s.layers) or 1.0
     print("   #  layer             output               ms      %   GFLOP/s")
     for layer in s.layers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from darkpy.ops.spec import Shape
 
 MAX_NUMBERS = 1 << 31  # of one layer's output for one image, and of all parameters: 8 GB of float32
 MAX_LAYERS = 4096
+PLACE = re.compile(r":(\d+): ")  # behind the path at the start of a problem
+TRAINING = ("policy", "steps", "scales", "step", "subdivisions")  # keys of [net] that leave the size of the input alone
 FIRM = ("anchors", "mask", "num")  # keys of heads whose problems do not depend on the shape of the input
 
 
@@ -81,13 +84,13 @@ class Builder:
             c.height, c.width = (size, size) if isinstance(size, int) else size
             c.inputs = 0
         c.finish()
-        problems = c.problems()
+        problems = [(key, text) for key, text in c.problems() if sure or key in TRAINING]
         shape: Shape = (c.channels, c.height, c.width) if c.width and c.height and c.channels else (max(c.inputs, 1),)
         if flat(shape) > MAX_NUMBERS:
             problems.append(("width", f"an input of {flat(shape):,} numbers: at most {MAX_NUMBERS:,} are allowed"))
             shape = (1,) * len(shape)
         self.problems += [f"{section.place(key)}: [net] {message}" for key, message in problems]
-        self.net_doubtful = not sure or any(key in (None, "inputs", "width") for key, _ in problems)
+        self.net_doubtful = not sure or any(key not in TRAINING for key, _ in problems)
         return c, shape
 
     def layer(self, index: int, graph: Graph, info: NetInfo) -> None:
@@ -212,5 +215,6 @@ def examine(sections: list[cfg.Section], batch: int | None = None, size: int | t
 
 
 def line_of(problem: str) -> int:
-    part = problem.split(": ", 1)[0].rsplit(":", 1)[-1]
-    return int(part) if part.isdigit() else 0
+    """The line a problem names, 0 where it names none."""
+    found = PLACE.search(problem)
+    return int(found[1]) if found else 0

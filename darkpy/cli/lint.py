@@ -50,15 +50,16 @@ def verdict(r: Report) -> str:
 
 
 def as_json(r: Report) -> dict[str, object]:
-    return {"path": r.path, "good": not r.errors, "errors": [item(e) for e in r.errors],
-            "warnings": [item(w) for w in r.warnings]}
+    return {"path": r.path, "good": not r.errors, "errors": [item(r.path, e) for e in r.errors],
+            "warnings": [item(r.path, w) for w in r.warnings]}
 
 
-def item(text: str) -> dict[str, object]:
-    from darkpy.build import line_of
+def item(path: str, text: str) -> dict[str, object]:
+    from darkpy.build import PLACE
 
-    line = line_of(text)
-    return {"line": line or None, "message": text.split(": ", 1)[-1]}
+    place = PLACE.search(text)
+    return {"line": int(place[1]) if place else None,
+            "message": text[place.end() :] if place else text.removeprefix(f"{cfg.show(path)}: ")}
 
 
 COMMANDS = [

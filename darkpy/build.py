@@ -89,6 +89,8 @@ class Builder:
         if flat(shape) > MAX_NUMBERS:
             problems.append(("width", f"an input of {flat(shape):,} numbers: at most {MAX_NUMBERS:,} are allowed"))
             shape = (1,) * len(shape)
+        if not sure and not c.inputs:  # told already: go on with a size that is usual
+            shape = (c.channels or 3, c.height or 416, c.width or 416)
         self.problems += [f"{section.place(key)}: [net] {message}" for key, message in problems]
         self.net_doubtful = not sure or any(key not in TRAINING for key, _ in problems)
         return c, shape
@@ -107,7 +109,7 @@ class Builder:
             except LayerProblem as e:
                 self.problems.append(self.explain(e, index, [], graph))
                 sources = []
-            doubt = not sure or any(self.is_doubtful(s) for s in sources)
+            doubt = any(self.is_doubtful(s) for s in sources)
             try:
                 # an option that names no source was told by bind, one that names a wrong one just now
                 layer = cls(config, [self.shape(s, graph) for s in sources], info) if sources else None
@@ -117,7 +119,7 @@ class Builder:
             except LayerProblem as e:
                 layer = None
                 self.problems += [self.explain(problem, index, sources, graph) for problem in (e, *e.also)
-                                  if not doubt or self.firm(problem)]
+                                  if sure and (not doubt or self.firm(problem))]
         self.faulty.append(faulty)
         self.doubtful.append(faulty or any(self.is_doubtful(s) for s in sources))
         self.shapes.append(layer.out_shape if layer else self.shape(sources[0] if sources else index - 1, graph))
@@ -142,7 +144,7 @@ class Builder:
         if e.source is not None:
             at = self.sections[e.source + 1]
             return f"{at.place(e.key)}: {str(e).replace('[convolutional]', f'[{at.kind}]', 1)}"
-        text = f"{section.place(e.key)}: [{section.kind}] {e}"
+        text = f"{section.place(e.key)}: [{section.kind}] {str(e).removeprefix(f'[{section.kind}] ')}"
         for s in sources:
             joined = [self.shape(i, graph) for i in self.wiring[s]] if s >= 0 else []
             if len(joined) > 1 and len(self.shape(s, graph)) == 1 and all(len(shape) == 3 for shape in joined):

@@ -18,7 +18,7 @@ def absolute(number: int, index: int, key: str) -> int:
     """A layer's number from an option (negative: counted back from layer `index`), or a LayerProblem."""
     target = index + number if number < 0 else number
     if target < 0:
-        raise LayerProblem(f"{key}={number} points {-target} layers before the first", key)
+        raise LayerProblem(f"{key}={number} of layer {index} points before the first layer, which is 0", key)
     if target >= index:
         what = "itself" if target == index else f"layer {target}, which comes later"
         raise LayerProblem(f"{key}={number} of layer {index} points at {what}: only earlier layers can be read", key)

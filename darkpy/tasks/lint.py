@@ -22,7 +22,6 @@ from darkpy.vision.textfile import read_lines
 from darkpy.vision.tree import Tree
 
 LIST_BYTES = 1 << 30
-USUAL = {"width": "416", "height": "416", "channels": "3"}
 LOOK = 1000  # images of a list that are looked for on the disk
 
 
@@ -69,9 +68,8 @@ def check_cfg(path: str, lax: bool) -> Report:
         return report
     if not sections:
         return report
-    if sections[0].kind in LAYERS:  # already reported: look at the rest with a size that is usual
-        usual = {key: cfg.Option(key, value, 1) for key, value in USUAL.items()}
-        sections.insert(0, cfg.Section("net", 1, path, usual, broken=True))
+    if sections[0].kind in LAYERS:  # there is no [net], as was reported
+        sections.insert(0, cfg.Section("net", 1, path, broken=True))
     else:
         sections[0].kind = "net"  # [net] it is, or was meant to be
     graph, problems = examine(sections, lax=lax)

@@ -1,0 +1,1 @@
+"""darkpy measured against the peers: `make bench`.  docs/performance.md says how."""

@@ -36,6 +36,15 @@ lint: dev  ## style, types, and that imports run only downwards
 	$(BIN)/mypy
 	PYTHONPATH=. $(BIN)/lint-imports
 
+.venv-bench/installed: bench/requirements.txt setup.cfg
+	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r bench/requirements.txt
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+bench: .venv-bench/installed  ## measure against the peers; ARGS="--quick" and others: see ARGS="--help"
+	DARKPY_SHARED="$(SHARED)" .venv-bench/bin/python -m bench.run $(ARGS)
+
 clean:  ## remove caches, built kernels and the environment
 	rm -rf $(VENV) .venv-bench build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -51,7 +51,7 @@ def title(key: tuple[str, int, int, str]) -> str:
 
 def cells(r: dict[str, Any]) -> list[str]:
     if "failed" in r:
-        return [r["peer"], f"failed: {r['failed']}", *[""] * (len(COLUMNS) - 2)]
+        return [r["peer"], *["-"] * (len(COLUMNS) - 2), "failed"]
     wall, cpu = r["wall"], r["cpu"]
 
     def ratio(x: dict[str, float], key: str) -> str:
@@ -61,6 +61,10 @@ def cells(r: dict[str, Any]) -> list[str]:
     return [doubt + r["peer"], f"{wall['median']:.1f}", f"{wall['min']:.1f}", ratio(wall, "ratio"),
             ratio(wall, "ratio_of_min"), f"{cpu['median']:.1f}", ratio(cpu, "ratio"),
             f"{r['error']:.1e}" + ("" if r["agrees"] else " WRONG")]
+
+
+def failures(rows: list[dict[str, Any]]) -> list[str]:
+    return [f"{r['peer']} failed: {r['failed']}" for r in rows if "failed" in r]
 
 
 def by_speed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -79,6 +83,7 @@ def markdown(rows: list[dict[str, Any]], facts: dict[str, Any], rounds: int, sec
     for key, some in groups(rows).items():
         lines += [f"## {title(key)}", "", "| " + " | ".join(COLUMNS) + " |", "|---" + "|--:" * (len(COLUMNS) - 1) + "|"]
         lines += ["| " + " | ".join(cells(r)) + " |" for r in by_speed(some)] + [""]
+        lines += [line for failure in failures(some) for line in (failure, "")]
     return "\n".join(lines)
 
 
@@ -92,7 +97,7 @@ def show(rows: list[dict[str, Any]]) -> None:
             table.add_column(column, justify="right" if k else "left", no_wrap=k > 0)
         for r in by_speed(some):
             table.add_row(*cells(r), style="bold" if r["peer"] == "darkpy" else None)
-        console.print(table)
+        console.print(table, *failures(some), sep="\n")
 
 
 def chart(rows: list[dict[str, Any]], path: Path) -> None:

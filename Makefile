@@ -36,6 +36,10 @@ lint: dev  ## style, types, and that imports run only downwards
 	$(BIN)/mypy
 	PYTHONPATH=. $(BIN)/lint-imports
 
+docs: setup  ## bring docs/commands.md up to date
+	$(BIN)/darkpy help --markdown > docs/commands.md.new
+	mv docs/commands.md.new docs/commands.md
+
 .venv-bench/installed: bench/requirements.txt setup.cfg
 	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r bench/requirements.txt

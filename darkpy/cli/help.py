@@ -55,6 +55,36 @@ def modes(word: str, out: TextIO) -> bool:
     return True
 
 
+def markdown(out: TextIO) -> None:
+    """All pages as one Markdown text: docs/commands.md."""
+    from darkpy.cli.main import commands
+
+    print("# Commands\n\nMade by `make docs` from the commands themselves: what `darkpy help COMMAND` says of each.\n\n"
+          "`-thresh .25`, `--thresh .25` and `--thresh=.25` are the same; options may stand anywhere.  Results go to "
+          "stdout, notes\nand errors to stderr.  Exit status: 0 done, 1 the machine failed (disk, network, memory), 2 "
+          "usage, 3 bad model (cfg or\nweights), 4 bad data (image, list, label), 5 training diverged, 130 "
+          "interrupted.", file=out)
+    for title in GROUPS:
+        group = [c for c in commands().values() if c.group == title]
+        if group:
+            print(f"\n## {title}", file=out)
+        for command in group:
+            rows = [(a.name, a.help) for a in command.args]
+            rows += [(o.usage, describe(o)) for o in (*command.opts, HELP) if not o.accepted]
+            print(f"\n### {command.name}\n\n{command.help[:1].upper() + command.help[1:]}.\n\n"
+                  f"    {usage(command)}\n\n| | |\n| --- | --- |", file=out)
+            for row in rows:
+                left, right = (text.replace("|", r"\|") for text in row)
+                print(f"| `{left}` | {right} |", file=out)
+            if command.more:
+                print(f"\n{command.more}", file=out)
+            silent = ", ".join(f"`{o.name}`" for o in command.opts if o.accepted)
+            if silent:
+                print(f"\nAccepted for Darknet's sake, without effect: {silent}.", file=out)
+    names = " and ".join(f"`{o.name}`" for o in GLOBAL)
+    print(f"\nEvery command also accepts {names} for Darknet's sake, without effect.", file=out)
+
+
 def describe(option: Opt) -> str:
     """An option's help with its valid words and its default."""
     text = option.help
@@ -109,7 +139,9 @@ def run(args: Args) -> int:
 
     from darkpy.cli.main import find
 
-    if not args.command:
+    if args.markdown:
+        markdown(sys.stdout)
+    elif not args.command:
         overview(sys.stdout)
     elif not (len(args.command) == 1 and modes(args.command[0], sys.stdout)):
         command, rest = find(args.command)
@@ -121,4 +153,4 @@ def run(args: Args) -> int:
 
 COMMANDS = [Command(("help",), "what a command does and takes", run,
                     [Arg("command", "a command, as in: darkpy help detector test", required=False, many=True)],
-                    group="Other")]
+                    [Opt("--markdown", "all commands in one Markdown text, as in docs/commands.md")], group="Other")]

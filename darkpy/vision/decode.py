@@ -53,42 +53,58 @@ def read_image(source: PathLike | bytes, max_pixels: int = MAX_PIXELS, channels:
         raise ValueError(f"channels={channels}: an image is read with 1, 3 or 4")
     if isinstance(source, bytes):
         return _decode(io.BytesIO(source), "image bytes", max_pixels, channels)
+    with _open(source) as file:
+        return _decode(file, show(source), max_pixels, channels)
+
+
+def image_size(source: PathLike) -> tuple[int, int]:
+    """Width and height `read_image` would give, from the file's header alone.  Raises DataError."""
+    with _open(source) as file:
+        place = show(source)
+        try:
+            image = _identify(file, place)
+            _check_size(image, place, MAX_PIXELS)
+            orientation = _orientation(image)
+        except DataError:
+            raise
+        except Exception as error:  # as many types as in `_decode`
+            raise DataError(f"{place}: the image is damaged ({ascii(str(error))}): download or save it again") from None
+    width, height = image.size
+    return (height, width) if orientation >= 5 else (width, height)  # the sides are exchanged
+
+
+def _open(source: PathLike) -> IO[bytes]:
+    """The file of an image; DataError where there is none."""
     try:
         mode = os.stat(source).st_mode
         if stat.S_ISDIR(mode):
             raise IsADirectoryError
         if not stat.S_ISREG(mode):  # reading a pipe or a device could block or never end
-            raise DataError(f"{show(source)}: is not a regular file, so not an image")
-        file = open(source, "rb")  # noqa: SIM115 - closed below; only the opening may be reported as below
+            raise DataError(f"{show(source)}: is not a regular file, so not an image: save it to a file first")
+        return open(source, "rb")
     except OSError as error:
         raise os_problem(source, error, "an image") from None
     except ValueError:  # a NUL character in the name
-        raise DataError(f"{show(source)}: no such file") from None
-    with file:
-        return _decode(file, show(source), max_pixels, channels)
+        raise DataError(f"{show(source)}: no such file: check the path") from None
 
 
 def _decode(file: IO[bytes], place: str, max_pixels: int, channels: int) -> np.ndarray:
     """Open, check, decode and convert; `place` starts every message."""
     try:
         image = _identify(file, place)
-        width, height = image.size
-        if width < 1 or height < 1:
-            raise DataError(f"{place}: the image has no pixels ({width}x{height})")
-        if width * height > max_pixels:
-            raise DataError(f"{place}: {width}x{height} pixels are more than the {max_pixels} allowed")
+        _check_size(image, place, max_pixels)
         image.load()
         is_16_bit = image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM"))
         return _to_channels(_upright(image), is_16_bit, channels, place)
     except DataError:
         raise
     except MemoryError:
-        raise DataError(f"{place}: not enough memory to decode it") from None
+        raise DataError(f"{place}: not enough memory to decode it: scale it down") from None
     except Exception as error:  # the decoders raise a dozen types for damaged bytes, struct.error among them
         text = " ".join(str(error).split())
-        damage = "truncated" if _is_truncation(error, text) else "damaged"
         reason = f" ({text})" if text.isprintable() and text else ""
-        raise DataError(f"{place}: the image is {damage}{reason}") from None
+        damage = "truncated" if _is_truncation(error, text) else f"damaged{reason}"
+        raise DataError(f"{place}: the image is {damage}: download or save it again") from None
 
 
 def _identify(file: IO[bytes], place: str) -> ImageFile.ImageFile:
@@ -100,7 +116,8 @@ def _identify(file: IO[bytes], place: str) -> ImageFile.ImageFile:
     Image.init()
     prefix = file.read(16)
     if not prefix:
-        raise DataError(f"{place}: the file is empty")
+        raise DataError(f"{place}: the file is empty: download or save it again")
+    begun = ""  # the format whose signature the file bears
     for name in _FORMATS:
         if name not in Image.OPEN:  # Pillow was built without this one
             continue
@@ -109,8 +126,11 @@ def _identify(file: IO[bytes], place: str) -> ImageFile.ImageFile:
             verdict = accepts(prefix) if accepts is not None else True
             if verdict and not isinstance(verdict, str):  # a text says why a known format cannot be read
                 file.seek(0)
+                begun = begun or (name if accepts is not None else "")
                 return factory(file, "")
-    raise DataError(f"{place}: is not an image darkpy can read (JPEG, PNG, BMP, GIF, PPM, WebP, TIFF, TGA)")
+    if begun:
+        raise DataError(f"{place}: begins as {begun}, but its header is cut off or damaged: download or save it again")
+    raise DataError(f"{place}: is not an image darkpy can read: save it as JPEG, PNG, BMP, GIF, PPM, WebP, TIFF or TGA")
 
 
 def _is_truncation(error: Exception, text: str) -> bool:
@@ -119,15 +139,27 @@ def _is_truncation(error: Exception, text: str) -> bool:
     return isinstance(error, EOFError) or any(word in text for word in ("truncat", "unexpected end", "not enough"))
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """The image turned and mirrored as its EXIF orientation says.  A damaged EXIF block is ignored."""
+def _check_size(image: Image.Image, place: str, max_pixels: int) -> None:
+    width, height = image.size
+    if width < 1 or height < 1:
+        raise DataError(f"{place}: the image has no pixels ({width}x{height}): save it again")
+    if width * height > max_pixels:
+        raise DataError(f"{place}: {width}x{height} pixels are more than the {max_pixels:,} allowed: scale it down")
+
+
+def _orientation(image: Image.Image) -> int:
+    """What EXIF says of it, 1 to 8.  A damaged EXIF block is ignored."""
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation)
     except Exception:  # as many types as the decoders raise; the pixels are good all the same
-        return image
-    if not isinstance(orientation, int) or orientation not in _TO_UPRIGHT:
-        return image
-    return image.transpose(_TO_UPRIGHT[orientation])
+        return 1
+    return orientation if isinstance(orientation, int) and orientation in _TO_UPRIGHT else 1
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """The image turned and mirrored as its EXIF orientation says."""
+    orientation = _orientation(image)
+    return image if orientation == 1 else image.transpose(_TO_UPRIGHT[orientation])
 
 
 def _to_channels(image: Image.Image, is_16_bit: bool, channels: int, place: str) -> np.ndarray:

@@ -131,6 +131,13 @@ def _planes(image: np.ndarray) -> np.ndarray:
     return image
 
 
+def _pixels(rgb: np.ndarray) -> np.ndarray:
+    """The image as contiguous uint8 (H, W, C) with at least one pixel."""
+    if rgb.dtype != np.uint8 or rgb.ndim != 3 or 0 in rgb.shape:
+        raise ValueError(f"expected uint8 (H, W, C), got {rgb.dtype} {rgb.shape}")
+    return np.ascontiguousarray(rgb)
+
+
 def _check_size(w: int, h: int) -> None:
     if w < 1 or h < 1:
         raise ValueError(f"an image of {w}x{h} pixels")
@@ -144,6 +151,15 @@ def resize(image: np.ndarray, w: int, h: int) -> np.ndarray:
         return image.copy()
     out = np.empty((image.shape[0], h, w), np.float32)
     _resize_planes(image, out)
+    return out
+
+
+def resize_uint8(rgb: np.ndarray, w: int, h: int) -> np.ndarray:
+    """`resize(to_float(rgb), w, h)` in one pass: uint8 (H, W, C) to float32 (C, h, w)."""
+    rgb = _pixels(rgb)
+    _check_size(w, h)
+    out = np.empty((rgb.shape[2], h, w), np.float32)
+    _resize_pixels(rgb, _LEVELS, out)
     return out
 
 
@@ -167,9 +183,7 @@ def letterbox(image: np.ndarray, w: int, h: int) -> np.ndarray:
 
 def letterbox_uint8(rgb: np.ndarray, w: int, h: int) -> np.ndarray:
     """`letterbox(to_float(rgb), w, h)` in one pass: uint8 (H, W, C) to float32 (C, h, w)."""
-    if rgb.dtype != np.uint8 or rgb.ndim != 3 or 0 in rgb.shape:
-        raise ValueError(f"expected uint8 (H, W, C), got {rgb.dtype} {rgb.shape}")
-    rgb = np.ascontiguousarray(rgb)
+    rgb = _pixels(rgb)
     out, inner = _letterbox_canvas(rgb.shape[2], rgb.shape[1], rgb.shape[0], w, h)
     _resize_pixels(rgb, _LEVELS, inner)
     return out

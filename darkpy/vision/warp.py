@@ -12,6 +12,8 @@ import numpy as np
 
 from darkpy.jit import njit
 
+_LEVELS = (np.arange(256) / 255.0).astype(np.float32)  # of a byte; the division of decode.to_float
+
 
 @njit
 def _sample(image, x, y, out, out_y, out_x):
@@ -62,6 +64,38 @@ def _place_into(image, w, h, dx, dy, canvas):
             _sample(image, source_x, source_y, canvas, y + dy, x + dx)
 
 
+@njit
+def _place_pixels(pixels, levels, w, h, dx, dy, mirror, out):
+    """`_place_into` for uint8 (H, W, C); the same sums in the same order, but each weight is computed once."""
+    height, width, channels = pixels.shape
+    first, end = max(0, -dx), min(w, out.shape[2] - dx)
+    column = np.empty((2, max(w, 1)), np.int64)
+    weight = np.empty((2, max(w, 1)), np.float32)
+    for x in range(first, end):
+        position = np.float32(x) / np.float32(w) * np.float32(width)
+        left = min(int(position), width - 1)
+        column[0, x] = left
+        column[1, x] = min(left + 1, width - 1)
+        weight[1, x] = position - np.float32(left) if left + 1 < width else np.float32(0)
+        weight[0, x] = np.float32(1) - (position - np.float32(left))
+    for y in range(max(0, -dy), min(h, out.shape[1] - dy)):
+        position = np.float32(y) / np.float32(h) * np.float32(height)
+        row = min(int(position), height - 1)
+        below = position - np.float32(row)
+        above = np.float32(1) - below
+        if row + 1 >= height:
+            below = np.float32(0)
+        upper, lower = pixels[row], pixels[min(row + 1, height - 1)]
+        for x in range(first, end):
+            i, j = column[0, x], column[1, x]
+            left, right = weight[0, x], weight[1, x]
+            target = out.shape[2] - 1 - x - dx if mirror else x + dx
+            for c in range(channels):
+                a = above * left * levels[upper[i, c]] + above * right * levels[upper[j, c]]
+                b = below * left * levels[lower[i, c]] + below * right * levels[lower[j, c]]
+                out[c, y + dy, target] = a + b
+
+
 def _planes(image: np.ndarray) -> np.ndarray:
     image = np.ascontiguousarray(image, dtype=np.float32)
     if image.ndim != 3 or 0 in image.shape:
@@ -103,3 +137,15 @@ def place(image: np.ndarray, w: int, h: int, dx: int, dy: int, canvas: np.ndarra
         raise ValueError(f"a canvas {out.shape} for an image {image.shape}")
     _place_into(image, int(w), int(h), int(dx), int(dy), out)
     return out
+
+
+def place_uint8(rgb: np.ndarray, w: int, h: int, dx: int, dy: int, out: np.ndarray, mirror: bool = False) -> None:
+    """`place` of `to_float(rgb)`, uint8 (H, W, C), onto `out`, contiguous float32 (C, h, w), itself, in one pass.
+
+    With `mirror` what is laid on it is mirrored left and right, as if all of `out` were afterwards.
+    """
+    if rgb.dtype != np.uint8 or rgb.ndim != 3 or 0 in rgb.shape:
+        raise ValueError(f"expected uint8 (H, W, C), got {rgb.dtype} {rgb.shape}")
+    if out.dtype != np.float32 or out.ndim != 3 or out.shape[0] != rgb.shape[2] or not out.flags.c_contiguous:
+        raise ValueError(f"a canvas {out.dtype} {out.shape} for an image {rgb.shape}")
+    _place_pixels(np.ascontiguousarray(rgb), _LEVELS, int(w), int(h), int(dx), int(dy), mirror, out)

@@ -9,10 +9,12 @@ import numpy as np
 
 from darkpy.jit import threads_allowed
 from darkpy.ops.cpu import direct, winograd
-from darkpy.ops.cpu.tile import DEPTH, LANES, VECTORS, rows_for, tile_shape
+from darkpy.ops.cpu.tasks import arguments
+from darkpy.ops.cpu.tile import DEPTH, LANES, VECTORS, WIDE, rows_for
 from darkpy.plan.blocked import PIXEL, Blocked
 from darkpy.plan.kernels import Call, Kernel
 
+WINOGRAD_ROWS = (13, 8) if WIDE else (6,)  # few, since each is compiled with its transforms
 L2 = 1 << 20  # bytes of second-level cache to aim at
 SHARED = 3 << 20  # transformed input that may be shared by all threads
 
@@ -50,6 +52,11 @@ def padded(bias: np.ndarray, blocks: int) -> np.ndarray:
     out[:] = 0
     out[: len(bias)] = bias
     return out
+
+
+def shifted(place: tuple[int, ...], block: int) -> tuple[int, ...]:
+    """A place (address, image, block, row) from a later block on; 0 stays "none"."""
+    return (place[0] + block * place[2] if place[0] else 0, *place[1:])
 
 
 class Direct(Kernel):
@@ -126,7 +133,7 @@ class Direct(Kernel):
             return 1, count
         return min(oh, -(-4 * threads // (count * n))), count
 
-    def bind(self, memory: Any) -> Call:
+    def bind(self, memory: Any) -> list[Call]:
         conv, x, y = self.conv, self.reads[0], self.out
         n, _, oh, ow = y.shape
         bias = padded(conv.bias, y.blocks)
@@ -143,21 +150,14 @@ class Direct(Kernel):
         calls = []
         for first, count, vectors, packed, starts in self.parts:
             table = np.ascontiguousarray(self.offsets(packed, starts, block, row))
-            n_taps = table.shape[1]
-            shape = tile_shape(rows_for(ow), vectors, 1 if self.planar else DEPTH, conv.stride[1])
-            shift = first * dst[2]
-            args = (shape, packed.ctypes.data, packed[0].nbytes, table.ctypes.data, n_taps,
-                    table.strides[0] if len(table) > 1 else 0, bias.ctypes.data + first * PIXEL,
-                    (conv.slope, conv.after), src, (dst[0] + shift, *dst[1:]),
-                    (res[0] + first * res[2] if res[0] else 0, *res[1:]), n, (oh, ow), count,
-                    self.split(count, n_taps, vectors), y.border)
-            calls.append((args, table, bias, packed))
-
-        def run() -> None:
-            for args, *_ in calls:
-                direct.direct(*args)
-
-        return run
+            bands, groups = self.split(count, table.shape[1], vectors)
+            slots = arguments(
+                packed.ctypes.data, packed[0].nbytes, table.ctypes.data, table.shape[1],
+                table.strides[0] if len(table) > 1 else 0, bias.ctypes.data + first * PIXEL, src, shifted(dst, first),
+                shifted(res, first), oh, ow, count, bands, groups, y.border, conv.slope, conv.after)
+            task = direct.kernel(rows_for(ow), vectors, 1 if self.planar else DEPTH, conv.stride[1])
+            calls.append(Call(n * groups * bands, task, slots, (table, bias, packed)))
+        return calls
 
 
 class Depthwise(Kernel):
@@ -180,7 +180,7 @@ class Depthwise(Kernel):
         last = [(o - 1) * s + reach - (n - 1) for o, s, n in zip((oh, ow), conv.stride, x.shape[2:], strict=True)]
         x.need(conv.pad, max(*last, 0))
 
-    def bind(self, memory: Any) -> Call:
+    def bind(self, memory: Any) -> list[Call]:
         conv, y = self.conv, self.out
         n, _, oh, ow = y.shape
         bias = padded(conv.bias, y.blocks)
@@ -189,19 +189,13 @@ class Depthwise(Kernel):
         p, q = np.indices((conv.kernel, conv.kernel)).reshape(2, -1)
         tap = (p * conv.dilation - conv.pad) * row + (q * conv.dilation - conv.pad) * PIXEL
         table = np.ascontiguousarray((tap + np.arange(y.blocks)[:, None] * block).astype(np.int64))
-        shape = tile_shape(rows_for(ow), 1, 1, conv.stride[1], depthwise=1)
         bands = max(1, min(oh, -(-4 * threads_allowed() // (n * y.blocks))))
-        args = (shape, self.packed.ctypes.data, self.packed[0].nbytes, table.ctypes.data, table.shape[1],
-                table.strides[0], bias.ctypes.data, (conv.slope, conv.after),
-                (base, image, conv.stride[1] * PIXEL, conv.stride[0] * row), memory.place(y), res, n, (oh, ow),
-                y.blocks, (bands, y.blocks), y.border)
-        keep = (table, bias)
-
-        def run() -> None:
-            assert keep
-            direct.direct(*args)
-
-        return run
+        slots = arguments(
+            self.packed.ctypes.data, self.packed[0].nbytes, table.ctypes.data, table.shape[1], table.strides[0],
+            bias.ctypes.data, (base, image, conv.stride[1] * PIXEL, conv.stride[0] * row), memory.place(y), res, oh,
+            ow, y.blocks, bands, y.blocks, y.border, conv.slope, conv.after)
+        task = direct.kernel(rows_for(ow), 1, 1, conv.stride[1], 1)
+        return [Call(n * y.blocks * bands, task, slots, (table, bias, self.packed))]
 
 
 class Winograd(Kernel):
@@ -230,7 +224,7 @@ class Winograd(Kernel):
         if self.by_filters:
             self.batch = self.tiles
         else:
-            rows = rows_for(1 << 10)
+            rows = WINOGRAD_ROWS[0]
             fit = max(1, L2 // 2 // (self.positions * self.input_blocks * PIXEL * rows)) * rows
             chunks = -(-self.tiles // min(fit, 4 * rows))
             self.batch = -(-self.tiles // (-(-chunks // threads) * threads))
@@ -249,7 +243,7 @@ class Winograd(Kernel):
                 self.parts.append((first, count, vectors, packed))
                 self.weight_bytes += packed.nbytes
 
-    def bind(self, memory: Any) -> Call:
+    def bind(self, memory: Any) -> list[Call]:
         conv, y = self.conv, self.out
         n, _, h, w = y.shape
         bias = padded(conv.bias, y.blocks)
@@ -259,22 +253,22 @@ class Winograd(Kernel):
         res = memory.place(self.residual) if self.residual else (0, 0, 0, 0)
         quad = np.arange(self.quads)
         offsets = (quad * DEPTH // LANES * self.batch * PIXEL + quad * DEPTH % LANES * 4).astype(np.int64)
-        function = winograd.winograd_filters if self.by_filters else winograd.winograd_tiles
-        rows = rows_for(self.batch)
+        rows = rows_for(self.batch, WINOGRAD_ROWS)
+        chunks = -(-self.tiles // self.batch)
         calls = []
-        for first, count, vectors, packed in self.parts:
-            shape = tile_shape(rows, vectors, epilogue=0, output=self.m, strided=int(self.strided))
-            shift = first * dst[2]
-            calls.append((shape, packed.ctypes.data, offsets.ctypes.data, self.quads,
-                          bias.ctypes.data + first * PIXEL, (conv.slope, conv.after), src,
-                          (dst[0] + shift, *dst[1:]), (res[0] + first * res[2] if res[0] else 0, *res[1:]), n,
-                          (h, w), count, self.input_blocks, self.batch, y.border,
-                          memory.array(self.scratch).ctypes.data, self.spare))
-        keep = (bias, offsets)
-
-        def run() -> None:
-            assert keep
-            for args in calls:
-                function(*args)
-
-        return run
+        for part, (first, count, vectors, packed) in enumerate(self.parts):
+            slots = arguments(
+                packed.ctypes.data, packed[0, 0].nbytes, offsets.ctypes.data, self.quads, 0,
+                bias.ctypes.data + first * PIXEL, src, shifted(dst, first), shifted(res, first), h, w, n, count,
+                self.input_blocks, self.batch, memory.array(self.scratch).ctypes.data, self.spare, y.border,
+                conv.slope, conv.after, chunks, self.tiles)
+            keep = (bias, offsets, packed)
+            if self.by_filters:
+                read, write = winograd.by_filters(rows, vectors, self.m, int(self.strided))
+                if part == 0:  # all parts share the transformed input
+                    calls.append(Call(self.input_blocks, read, slots, keep))
+                calls.append(Call(count, write, slots, keep))
+            else:
+                task = winograd.by_tiles(rows, vectors, self.m, int(self.strided))
+                calls.append(Call(chunks, task, slots, keep))
+        return calls

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from darkpy.ops.cpu import blocked as maps
+from darkpy.ops.cpu import tasks
+from darkpy.ops.cpu.tasks import arguments
 from darkpy.plan.blocked import Blocked
 from darkpy.plan.trace import Value
 
-Call = Callable[[], None]
+
+class Call:
+    """`count` runs of a task with its bound arguments; `keep` holds what the arguments point at."""
+
+    def __init__(self, count: int, task: Any, slots: np.ndarray, keep: tuple[Any, ...] = ()):
+        self.count, self.task, self.slots, self.keep = count, task, slots, keep
+
+    def __call__(self) -> None:
+        tasks.run(self.count, self.task.address, self.slots.ctypes.data)
 
 
 class Kernel:
@@ -37,7 +47,7 @@ class Kernel:
     def need_scratch(self, size: int) -> None:
         self.scratch = Value((-(-size // 4),), name="scratch")
 
-    def bind(self, memory: Any) -> Call:
+    def bind(self, memory: Any) -> list[Call]:
         """`memory.place(blocked)` gives (address, image, block, row), `memory.array(value)` an array."""
         raise AssertionError
 
@@ -45,19 +55,19 @@ class Kernel:
 class ToBlocked(Kernel):
     algorithm = "to blocked"
 
-    def bind(self, memory: Any) -> Call:
-        x, y = memory.array(self.reads[0]), memory.place(self.out)
-        args = (x.ctypes.data, tuple(x.shape), y, self.out.border)
-        return lambda: maps.to_blocked(*args)
+    def bind(self, memory: Any) -> list[Call]:
+        x, y = memory.array(self.reads[0]), self.out
+        slots = arguments(memory.place(y), x.ctypes.data, x.shape[1:], y.blocks, y.border)
+        return [Call(x.shape[0] * y.blocks, maps.to_blocked(), slots)]
 
 
 class FromBlocked(Kernel):
     algorithm = "to planar"
 
-    def bind(self, memory: Any) -> Call:
-        x, y = memory.place(self.reads[0]), memory.array(self.out)
-        args = (y.ctypes.data, tuple(y.shape), x)
-        return lambda: maps.from_blocked(*args)
+    def bind(self, memory: Any) -> list[Call]:
+        x, y = self.reads[0], memory.array(self.out)
+        slots = arguments(memory.place(x), y.ctypes.data, y.shape[1:], x.blocks)
+        return [Call(y.shape[0] * x.blocks, maps.from_blocked(), slots)]
 
 
 class PadPlanar(Kernel):
@@ -69,10 +79,10 @@ class PadPlanar(Kernel):
         super().__init__(layer, reads, out)
         self.lead = lead
 
-    def bind(self, memory: Any) -> Call:
+    def bind(self, memory: Any) -> list[Call]:
         x, y = memory.array(self.reads[0]), memory.array(self.out)
-        planes = (y.reshape(-1, *y.shape[2:]), x.reshape(-1, *x.shape[2:]), self.lead)
-        return lambda: maps.pad_planar(*planes)
+        slots = arguments(y.ctypes.data, x.ctypes.data, x.shape[2:], y.shape[2:], self.lead)
+        return [Call(y.shape[0] * y.shape[1] * y.shape[2], maps.pad_planar(), slots)]
 
 
 class MaxPool(Kernel):
@@ -80,13 +90,12 @@ class MaxPool(Kernel):
 
     def __init__(self, layer: int, x: Blocked, out: Blocked, size: int, stride: tuple[int, int], pad: int):
         super().__init__(layer, [x], out)
-        self.window = (size, stride, pad // 2)
+        self.window = (size, *stride, pad // 2)
 
-    def bind(self, memory: Any) -> Call:
+    def bind(self, memory: Any) -> list[Call]:
         x, y = self.reads[0], self.out
-        args = (memory.place(x), memory.place(y), x.shape[0], y.blocks, x.shape[2:], y.shape[2:], *self.window,
-                y.border)
-        return lambda: maps.maxpool(*args)
+        slots = arguments(memory.place(y), memory.place(x), y.shape[2:], y.blocks, y.border, x.shape[2:], self.window)
+        return [Call(x.shape[0] * y.blocks, maps.maxpool(), slots)]
 
 
 class Upsample(Kernel):
@@ -96,11 +105,11 @@ class Upsample(Kernel):
         super().__init__(layer, [x], out)
         self.stride, self.factor = stride, factor
 
-    def bind(self, memory: Any) -> Call:
+    def bind(self, memory: Any) -> list[Call]:
         x, y = self.reads[0], self.out
-        args = (memory.place(x), memory.place(y), x.shape[0], y.blocks, x.shape[2:], self.stride,
-                np.float32(self.factor), y.border)
-        return lambda: maps.upsample(*args)
+        slots = arguments(memory.place(y), memory.place(x), y.shape[2:], y.blocks, y.border, self.stride,
+                          float(self.factor))
+        return [Call(x.shape[0] * y.blocks, maps.upsample(), slots)]
 
 
 class Add(Kernel):
@@ -112,11 +121,11 @@ class Add(Kernel):
         super().__init__(layer, [a, b], out)
         self.slope = slope
 
-    def bind(self, memory: Any) -> Call:
+    def bind(self, memory: Any) -> list[Call]:
         y = self.out
-        args = (*(memory.place(r) for r in self.reads), memory.place(y), y.shape[0], y.blocks, y.shape[2:],
-                np.float32(self.slope), y.border)
-        return lambda: maps.add(*args)
+        slots = arguments(memory.place(y), *(memory.place(x) for x in self.reads), y.shape[2:], y.blocks, y.border,
+                          float(self.slope))
+        return [Call(y.shape[0] * y.blocks * y.shape[2], maps.add(), slots)]
 
 
 class Copy(Kernel):
@@ -124,7 +133,7 @@ class Copy(Kernel):
 
     algorithm = "copy"
 
-    def bind(self, memory: Any) -> Call:
+    def bind(self, memory: Any) -> list[Call]:
         x, y = self.reads[0], self.out
-        args = (memory.place(x), memory.place(y), x.shape[0], x.blocks, x.shape[2:], y.border)
-        return lambda: maps.copy(*args)
+        slots = arguments(memory.place(y), memory.place(x), y.shape[2:], x.blocks, y.border)
+        return [Call(y.shape[0] * x.blocks * y.shape[2], maps.copy(), slots)]

@@ -37,12 +37,12 @@ class Executable:
                 continue
             raw = self.arena[start + offset : start + offset + value.size * 4]
             self.arrays[value] = raw.view(DTYPES[value.dtype]).reshape(value.shape)
-        bound = [(step.layer, call) for step in program.steps if (call := self.bind(step))]
+        bound = [(step.layer, call) for step in program.steps for call in self.bind(step)]
         self.calls = [call for _, call in bound]
         self.layer_of = [layer for layer, _ in bound]  # the layer each call came from
 
-    def bind(self, step: Step | Kernel) -> Any:
-        """A function without arguments that runs the step; None for views, which are made here once."""
+    def bind(self, step: Step | Kernel) -> Sequence[Any]:
+        """Functions without arguments that run the step; none for views, which are made here once."""
         if isinstance(step, Kernel):
             return step.bind(self)
         args = tuple(self.arrays[a] if isinstance(a, Value) else a.array() if isinstance(a, Scaled) else a
@@ -50,20 +50,20 @@ class Executable:
         function = getattr(self.ops, step.op)
         if step.op in spec.VIEWS:
             self.arrays[step.outs[0]] = function(*args, **step.kw)
-            return None
+            return []
         if step.op in spec.WRITES:
-            return lambda: function(*args, **step.kw)
+            return [lambda: function(*args, **step.kw)]
         outs = tuple(self.arrays[v] for v in step.outs)
         kernel = self.ops.kernel(step.op)
         if kernel is not None:
-            return lambda: kernel(*outs, *args, **step.kw)
+            return [lambda: kernel(*outs, *args, **step.kw)]
 
         def plain() -> None:
             result = function(*args, **step.kw)
             for out, y in zip(outs, result if isinstance(result, tuple) else (result,), strict=True):
                 out[...] = y
 
-        return plain
+        return [plain]
 
     def array(self, value: Value) -> np.ndarray:
         return self.arrays[value]

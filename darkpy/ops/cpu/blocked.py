@@ -6,11 +6,15 @@ channel hold zeros, and so do the borders; every kernel here leaves its output t
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
 import numpy as np
 from numba import types
 
-from darkpy.jit import intrinsic, njit, prange
+from darkpy.jit import intrinsic
 from darkpy.ops.cpu.direct import clear_edges
+from darkpy.ops.cpu.tasks import ints, number, task
 from darkpy.ops.cpu.tile import BYTES, LANES, copy_vector
 from darkpy.ops.cpu.vector import F32, Emit
 
@@ -132,125 +136,164 @@ def _transposed(builder, ir, rows):
     return rows
 
 
-@njit(parallel=True)
-def to_blocked(x, shape, dst, border):
-    """Planar x (address) of `shape` (N, C, H, W) to a blocked map."""
-    n, c, h, w = shape
-    blocks = (c + LANES - 1) // LANES
-    for task in prange(n * blocks):
-        t = np.int64(task)
+# Arguments of the tasks below begin with maps: (address of pixel 0,0; bytes from image to image, block to block, row to
+# row), four slots each.  All but from_blocked are given the border (lead, trail) of their output.
+
+
+@cache
+def to_blocked() -> Any:
+    """One block of an image, from planar: dst; address of x; C, H, W; blocks; border."""
+
+    @task
+    def to_blocked(t, thread, p):
+        dst, dst_image, dst_block, dst_row = ints(p, 0, 4)
+        x, c, h, w, blocks, lead, trail = ints(p, 4, 7)
         image, block = t // blocks, t % blocks
-        plane = dst[0] + image * dst[1] + block * dst[2]
+        plane = dst + image * dst_image + block * dst_block
         source = x + (image * c + block * LANES) * h * w * 4
         full = block * LANES + LANES <= c
         for i in range(h):
             j = 0
             while full and j + LANES <= w:
-                transpose_in(plane + i * dst[3] + j * BYTES, source + (i * w + j) * 4, h * w * 4)
+                transpose_in(plane + i * dst_row + j * BYTES, source + (i * w + j) * 4, h * w * 4)
                 j += LANES
             for k in range(j, w):
                 for lane in range(LANES):
                     v = np.float32(0)
                     if block * LANES + lane < c:
                         v = get_float(source + (lane * h * w + i * w + k) * 4)
-                    put_float(plane + i * dst[3] + k * BYTES + 4 * lane, v)
-        clear_edges(plane, dst[3], w, border[0], border[1], 0, h, h)
+                    put_float(plane + i * dst_row + k * BYTES + 4 * lane, v)
+        clear_edges(plane, dst_row, w, lead, trail, 0, h, h)
+
+    return to_blocked
 
 
-@njit(parallel=True)
-def from_blocked(y, shape, src):
-    """A blocked map to planar y (address) of `shape` (N, C, H, W)."""
-    n, c, h, w = shape
-    blocks = (c + LANES - 1) // LANES
-    for task in prange(n * blocks):
-        t = np.int64(task)
+@cache
+def from_blocked() -> Any:
+    """One block of an image, to planar: src; address of y; C, H, W; blocks."""
+
+    @task
+    def from_blocked(t, thread, p):
+        src, src_image, src_block, src_row = ints(p, 0, 4)
+        y, c, h, w, blocks = ints(p, 4, 5)
         image, block = t // blocks, t % blocks
-        plane = src[0] + image * src[1] + block * src[2]
+        plane = src + image * src_image + block * src_block
         target = y + (image * c + block * LANES) * h * w * 4
         full = block * LANES + LANES <= c
         for i in range(h):
             j = 0
             while full and j + LANES <= w:
-                transpose_out(target + (i * w + j) * 4, plane + i * src[3] + j * BYTES, h * w * 4)
+                transpose_out(target + (i * w + j) * 4, plane + i * src_row + j * BYTES, h * w * 4)
                 j += LANES
             for k in range(j, w):
                 for lane in range(min(LANES, c - block * LANES)):
                     put_float(target + (lane * h * w + i * w + k) * 4,
-                              get_float(plane + i * src[3] + k * BYTES + 4 * lane))
+                              get_float(plane + i * src_row + k * BYTES + 4 * lane))
+
+    return from_blocked
 
 
-@njit(parallel=True)
-def pad_planar(y, x, lead):
-    """y (P, H+..., W+...) <- x (P, H, W) at (lead, lead), zeros around it."""
-    planes, h, w = x.shape
-    for task in prange(planes * y.shape[1]):
-        t = np.int64(task)
-        p, i = t // y.shape[1], t % y.shape[1] - lead
-        y[p, i + lead, :] = 0
-        if 0 <= i < h:
-            y[p, i + lead, lead : lead + w] = x[p, i]
+@cache
+def pad_planar() -> Any:
+    """One row of a padded planar array (P, H', W'): addresses of y and x; H, W; H', W'; lead."""
+
+    @task
+    def pad_planar(t, thread, p):
+        y, x, h, w, high, wide, lead = ints(p, 0, 7)
+        plane, i = t // high, t % high - lead
+        target = y + t * wide * 4
+        inside = 0 <= i < h
+        for j in range(wide):
+            v = np.float32(0)
+            if inside and lead <= j < lead + w:
+                v = get_float(x + ((plane * h + i) * w + j - lead) * 4)
+            put_float(target + j * 4, v)
+
+    return pad_planar
 
 
-@njit(parallel=True)
-def maxpool(src, dst, images, blocks, in_size, size, window, stride, front, border):
-    h, w = in_size
-    oh, ow = size
-    for task in prange(images * blocks):
-        t = np.int64(task)
+@cache
+def maxpool() -> Any:
+    """One block of an image: dst, src; OH, OW; blocks; border; H, W; window; strides; pixels added in front."""
+
+    @task
+    def maxpool(t, thread, p):
+        dst, dst_image, dst_block, dst_row = ints(p, 0, 4)
+        src, src_image, src_block, src_row = ints(p, 4, 4)
+        oh, ow, blocks, lead, trail = ints(p, 8, 5)
+        h, w, window, sy, sx, front = ints(p, 13, 6)
         image, block = t // blocks, t % blocks
-        source = src[0] + image * src[1] + block * src[2]
-        plane = dst[0] + image * dst[1] + block * dst[2]
+        source = src + image * src_image + block * src_block
+        plane = dst + image * dst_image + block * dst_block
         for i in range(oh):
-            top, bottom = max(i * stride[0] - front, 0), min(i * stride[0] - front + window, h)
+            top, bottom = max(i * sy - front, 0), min(i * sy - front + window, h)
             for j in range(ow):
-                left, right = max(j * stride[1] - front, 0), min(j * stride[1] - front + window, w)
-                largest(plane + i * dst[3] + j * BYTES, source + top * src[3] + left * BYTES, bottom - top,
-                        right - left, src[3])
-        clear_edges(plane, dst[3], ow, border[0], border[1], 0, oh, oh)
+                left, right = max(j * sx - front, 0), min(j * sx - front + window, w)
+                largest(plane + i * dst_row + j * BYTES, source + top * src_row + left * BYTES, bottom - top,
+                        right - left, src_row)
+        clear_edges(plane, dst_row, ow, lead, trail, 0, oh, oh)
+
+    return maxpool
 
 
-@njit(parallel=True)
-def upsample(src, dst, images, blocks, size, stride, factor, border):
-    """size (H, W) of the input."""
-    h, w = size
-    for task in prange(images * blocks):
-        t = np.int64(task)
+@cache
+def upsample() -> Any:
+    """One block of an image: dst, src; OH, OW; blocks; border; stride; factor."""
+
+    @task
+    def upsample(t, thread, p):
+        dst, dst_image, dst_block, dst_row = ints(p, 0, 4)
+        src, src_image, src_block, src_row = ints(p, 4, 4)
+        oh, ow, blocks, lead, trail, stride = ints(p, 8, 6)
+        factor = number(p, 14)
         image, block = t // blocks, t % blocks
-        source = src[0] + image * src[1] + block * src[2]
-        plane = dst[0] + image * dst[1] + block * dst[2]
-        for i in range(h * stride):
-            for j in range(w * stride):
-                scale_vector(plane + i * dst[3] + j * BYTES, source + i // stride * src[3] + j // stride * BYTES,
-                             np.float32(factor))
-        clear_edges(plane, dst[3], w * stride, border[0], border[1], 0, h * stride, h * stride)
+        source = src + image * src_image + block * src_block
+        plane = dst + image * dst_image + block * dst_block
+        for i in range(oh):
+            for j in range(ow):
+                scale_vector(plane + i * dst_row + j * BYTES, source + i // stride * src_row + j // stride * BYTES,
+                             factor)
+        clear_edges(plane, dst_row, ow, lead, trail, 0, oh, oh)
+
+    return upsample
 
 
-@njit(parallel=True)
-def add(a, b, dst, images, blocks, size, slope, border):
-    """dst = rectify(a + b)."""
-    h, w = size
-    for task in prange(images * blocks * h):
-        t = np.int64(task)
+@cache
+def add() -> Any:
+    """One row of a block of an image of dst = rectify(a + b): dst, a, b; H, W; blocks; border; slope."""
+
+    @task
+    def add(t, thread, p):
+        dst, dst_image, dst_block, dst_row = ints(p, 0, 4)
+        a, a_image, a_block, a_row = ints(p, 4, 4)
+        b, b_image, b_block, b_row = ints(p, 8, 4)
+        h, w, blocks, lead, trail = ints(p, 12, 5)
+        slope = number(p, 17)
         image, block, i = t // (blocks * h), t // h % blocks, t % h
-        x = a[0] + image * a[1] + block * a[2] + i * a[3]
-        y = b[0] + image * b[1] + block * b[2] + i * b[3]
-        plane = dst[0] + image * dst[1] + block * dst[2]
+        x = a + image * a_image + block * a_block + i * a_row
+        y = b + image * b_image + block * b_block + i * b_row
+        plane = dst + image * dst_image + block * dst_block
         for j in range(w):
-            add_vectors(plane + i * dst[3] + j * BYTES, x + j * BYTES, y + j * BYTES, np.float32(slope))
-        clear_edges(plane, dst[3], w, border[0], border[1], i, i + 1, h)
+            add_vectors(plane + i * dst_row + j * BYTES, x + j * BYTES, y + j * BYTES, slope)
+        clear_edges(plane, dst_row, w, lead, trail, i, i + 1, h)
+
+    return add
 
 
-@njit(parallel=True)
-def copy(src, dst, images, blocks, size, border):
-    """Blocks of one map into another."""
-    h, w = size
-    for task in prange(images * blocks * h):
-        t = np.int64(task)
+@cache
+def copy() -> Any:
+    """One row of a block of an image: dst, src; H, W; blocks; border."""
+
+    @task
+    def copy(t, thread, p):
+        dst, dst_image, dst_block, dst_row = ints(p, 0, 4)
+        src, src_image, src_block, src_row = ints(p, 4, 4)
+        h, w, blocks, lead, trail = ints(p, 8, 5)
         image, block, i = t // (blocks * h), t // h % blocks, t % h
-        source = src[0] + image * src[1] + block * src[2] + i * src[3]
-        plane = dst[0] + image * dst[1] + block * dst[2]
+        source = src + image * src_image + block * src_block + i * src_row
+        plane = dst + image * dst_image + block * dst_block
         for j in range(w):
-            copy_vector(plane + i * dst[3] + j * BYTES, source + j * BYTES)
-        clear_edges(plane, dst[3], w, border[0], border[1], i, i + 1, h)
+            copy_vector(plane + i * dst_row + j * BYTES, source + j * BYTES)
+        clear_edges(plane, dst_row, w, lead, trail, i, i + 1, h)
 
-
+    return copy

@@ -9,19 +9,23 @@ Weights are packed once as (blocks of 16*vectors filters, taps and groups of 4 c
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
 import numpy as np
 
 from darkpy.jit import njit, prange
-from darkpy.ops.cpu.tile import BYTES, DEPTH, LANES, rows_of, tile, vectors_of, zero_vector
+from darkpy.ops.cpu.tasks import ints, number, task
+from darkpy.ops.cpu.tile import BYTES, DEPTH, LANES, rows_of, tile, tile_shape, vectors_of, zero_vector
 
 
-@njit
+@njit(inline="always")
 def clear_row(address, pixels):
     for i in range(pixels):
         zero_vector(address + i * BYTES)
 
 
-@njit
+@njit(inline="always")
 def clear_edges(base, row, width, lead, trail, first, last, height):
     """Zero the border of one plane beside rows first..last, and above and below it where these rows touch its ends.
 
@@ -37,39 +41,49 @@ def clear_edges(base, row, width, lead, trail, first, last, height):
             clear_row(base + i * row - lead * BYTES, lead + width + trail)
 
 
-@njit(parallel=True)
-def direct(shape, weights, wbytes, offsets, n, per_block, bias, slopes, src, dst, res, images, size, blocks, split,
-           border):
-    """Convolution of `images` maps.
-
-    src, dst, res: (address of pixel 0,0; bytes from image to image, block to block, row to row), res[0] = 0: none.
-    src's row step already counts the stride.  offsets: table of n input offsets (bytes), `per_block` bytes further for
-    each block of filters (0: all the same); weights: `wbytes` a block.  size (OH, OW); split (bands of rows, groups of
-    filter blocks) is how the work is cut for the threads; border (lead, trail) of dst.
-    """
+@njit(inline="always")
+def direct_part(shape, t, p):
+    """Rows `band` of `bands` of the blocks `group` of `groups` of one image; the arguments are those of `arguments`."""
     rows, vectors = rows_of(shape), vectors_of(shape)
-    oh, ow = size
-    bands, groups = split
-    slope, after = np.float32(slopes[0]), np.float32(slopes[1])
-    for task in prange(images * groups * bands):
-        t = np.int64(task)
-        image, group, band = t // (groups * bands), t // bands % groups, t % bands
-        row0, row1 = oh * band // bands, oh * (band + 1) // bands
-        for block in range(blocks * group // groups, blocks * (group + 1) // groups):
-            plane = dst[0] + image * dst[1] + block * vectors * dst[2]
-            for v in range(vectors):
-                clear_edges(plane + v * dst[2], dst[3], ow, border[0], border[1], row0, row1, oh)
-            table = offsets + block * per_block
-            panel = weights + block * wbytes
-            shift = bias + block * vectors * BYTES
-            for i in range(row0, row1):
-                a = src[0] + image * src[1] + i * src[3]
-                out = plane + i * dst[3]
-                extra = res[0] + image * res[1] + block * vectors * res[2] + i * res[3] if res[0] != 0 else 0
-                for j in range(0, ow, rows):
-                    r = extra + j * BYTES if extra != 0 else 0
-                    tile(shape, n, table, a + j * src[2], panel, shift, slope, r, res[2], after, out + j * BYTES,
-                         dst[2], min(rows, ow - j))
+    weights, wbytes, offsets, n, per_block, bias = ints(p, 0, 6)
+    src, src_image, src_pixel, src_row = ints(p, 6, 4)
+    dst, dst_image, dst_block, dst_row = ints(p, 10, 4)
+    res, res_image, res_block, res_row = ints(p, 14, 4)
+    oh, ow, blocks, bands, groups, lead, trail = ints(p, 18, 7)
+    slope, after = number(p, 25), number(p, 26)
+    image, group, band = t // (groups * bands), t // bands % groups, t % bands
+    row0, row1 = oh * band // bands, oh * (band + 1) // bands
+    for block in range(blocks * group // groups, blocks * (group + 1) // groups):
+        plane = dst + image * dst_image + block * vectors * dst_block
+        for v in range(vectors):
+            clear_edges(plane + v * dst_block, dst_row, ow, lead, trail, row0, row1, oh)
+        for i in range(row0, row1):
+            a = src + image * src_image + i * src_row
+            out = plane + i * dst_row
+            extra = res + image * res_image + block * vectors * res_block + i * res_row if res != 0 else 0
+            for j in range(0, ow, rows):
+                tile(shape, n, offsets + block * per_block, a + j * src_pixel, weights + block * wbytes,
+                     bias + block * vectors * BYTES, slope, extra + j * BYTES if extra != 0 else 0, res_block, after,
+                     out + j * BYTES, dst_block, min(rows, ow - j))
+
+
+@cache
+def kernel(rows: int, vectors: int, depth: int, step: int, depthwise: int = 0) -> Any:
+    """The task of a direct convolution with this tile.
+
+    Arguments: weights, bytes of a block of them; table of n input offsets (bytes), n, bytes from one block's table to
+    the next (0: all the same); bias; src (address of the first tap's pixel, bytes from image to image, output pixel to
+    output pixel, output row to output row); dst and res (address of pixel 0,0; bytes from image to image, block to
+    block, row to row; res 0: none); OH, OW, blocks of filters; bands of rows and groups of blocks the work is cut in;
+    border (lead, trail) of dst; the two slopes.
+    """
+    shape = tile_shape(rows, vectors, depth, step, depthwise=depthwise)
+
+    @task
+    def direct(t, thread, p):
+        direct_part(shape, t, p)
+
+    return direct
 
 
 @njit(parallel=True)
@@ -78,8 +92,8 @@ def pack_dense(packed, w, factor, vectors):
     is 0."""
     f, c, k, _ = w.shape
     blocks, quads = packed.shape[0], packed.shape[3]
-    for task in prange(blocks * vectors * LANES):
-        o = np.int64(task)
+    for index in prange(blocks * vectors * LANES):
+        o = np.int64(index)
         block, lane = o // (vectors * LANES), o % (vectors * LANES)
         for p in range(k):
             for q in range(k):
@@ -93,8 +107,8 @@ def pack_dense(packed, w, factor, vectors):
 def pack_planar(packed, w, factor, vectors):
     """packed (blocks, C*K*K, 16*vectors) <- w (F, C, K, K), for planar input and depth 1."""
     f, c, k, _ = w.shape
-    for task in prange(packed.shape[0] * vectors * LANES):
-        o = np.int64(task)
+    for index in prange(packed.shape[0] * vectors * LANES):
+        o = np.int64(index)
         block, lane = o // (vectors * LANES), o % (vectors * LANES)
         for i in range(c * k * k):
             packed[block, i, lane] = w[o, i // (k * k), i // k % k, i % k] * factor[o] if o < f else 0

@@ -20,9 +20,10 @@ import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 
 from darkpy.jit import intrinsic, numba
-from darkpy.ops.cpu.vector import BYTES, I64, LANES, Emit
+from darkpy.ops.cpu.vector import BYTES, I64, LANES, VECTOR, Emit
 
 DEPTH = 4  # channels per turn of the inner loop; longer turns spill registers
 AVX512_CPUS = re.compile(r"avx512|icelake|cascadelake|cooperlake|sapphirerapids|emeraldrapids|graniterapids|"
@@ -43,9 +44,9 @@ VECTORS = 2 if WIDE else 1  # 28 sums + 2 weights of 32 registers; else 6 x 2 ha
 ROWS = (14, 13, 12, 10, 8, 7, 5, 4, 3, 2, 1) if WIDE else (6, 5, 4, 3, 2, 1)
 
 
-def rows_for(width: int) -> int:
+def rows_for(width: int, among: tuple[int, ...] = ROWS) -> int:
     """Pixels per tile that waste least on rows of `width` pixels (the last tile of a row may be partly empty)."""
-    return min(ROWS, key=lambda rows: (-(-width // rows) * rows, -rows))
+    return min(among, key=lambda rows: (-(-width // rows) * rows, -rows))
 
 
 FIELDS = ("rows", "vectors", "depth", "step", "epilogue", "depthwise", "output", "strided")
@@ -59,7 +60,7 @@ def tile_shape(rows: int, vectors: int, depth: int = DEPTH, step: int = 1, epilo
     `strided` whether that is of a convolution with stride 2.
     """
     lengths = (rows, vectors, depth, step, epilogue, depthwise, output, strided)
-    return np.empty(1, [(name, "i1", (n + 1,)) for name, n in zip(FIELDS, lengths, strict=True)])
+    return np.zeros(1, [(name, "i1", (n + 1,)) for name, n in zip(FIELDS, lengths, strict=True)])
 
 
 def lengths_of(shape: Any) -> dict[str, int]:
@@ -104,11 +105,18 @@ def _emit_sums(e: Emit, lengths: dict[str, int], n: Any, offsets: Any, a: Any, b
     return [flat[p * vectors : (p + 1) * vectors] for p in range(rows)]
 
 
+def _emit_store(e: Emit, sums: list[list[Any]], target: Any, block: Any) -> None:
+    for p, row in enumerate(sums):
+        for v, y in enumerate(row):
+            e.store(y, e.at(e.scaled(target, block, v), p * BYTES))
+
+
 @intrinsic
 def tile(context, shape, n, offsets, a, b, bias, slope, residual, rblock, after, out, oblock, count):
     """One tile.  Addresses are bytes as int64: `a` the first pixel's input, `b` its weights, `bias` 16*vectors floats,
     `residual` (0: none) and `out` the first pixel of the first block, blocks `rblock` and `oblock` bytes apart.
-    Only `count` pixels are stored.  y = rectify(rectify(sum + bias, slope) + residual, after)."""
+    Only `count` pixels are stored.  y = rectify(rectify(sum + bias, slope) + residual, after), the second
+    rectifier only where there is a residual."""
     lengths = lengths_of(shape)
     rows, vectors, epilogue = lengths["rows"], lengths["vectors"], lengths["epilogue"]
     integer = types.int64
@@ -124,34 +132,34 @@ def tile(context, shape, n, offsets, a, b, bias, slope, residual, rblock, after,
             biases = [e.load(e.at(bias, v * BYTES)) for v in range(vectors)]
             sums = [[e.rectify(builder.fadd(s, biases[v]), first) for v, s in enumerate(row)] for row in sums]
 
-        def finish(p: int, with_residual: bool) -> None:
-            for v in range(vectors):
-                y = sums[p][v]
-                if with_residual:
-                    y = builder.fadd(y, e.load(e.at(e.scaled(residual, rblock, v), p * BYTES)))
-                if epilogue:
-                    y = e.rectify(y, last)
-                e.store(y, e.at(e.scaled(out, oblock, v), p * BYTES))
-
-        def pixels(with_residual: bool) -> None:
-            with builder.if_else(builder.icmp_signed("==", count, e.whole(rows))) as (whole, part):
-                with whole:
-                    for p in range(rows):
-                        finish(p, with_residual)
-                with part:
-                    for p in range(rows - 1):
-                        with builder.if_then(builder.icmp_signed("<", e.whole(p), count)):
-                            finish(p, with_residual)
-
+        # the last tile of a row may hold fewer pixels than `rows`: it is finished beside, and the pixels that count
+        # are copied; reading past the row's end is harmless (see SLACK in plan/memory.py)
+        whole = builder.icmp_signed("==", count, e.whole(rows))
+        beside = builder.ptrtoint(cgutils.alloca_once(builder, VECTOR, e.whole(rows * vectors)), I64)
+        target = builder.select(whole, out, beside)
+        tblock = builder.select(whole, oblock, e.whole(rows * BYTES))
         if epilogue:
             last = e.splat(after)
             with builder.if_else(builder.icmp_signed("!=", residual, e.whole(0))) as (added, plain):
                 with added:
-                    pixels(True)
+                    for p in range(rows):
+                        for v in range(vectors):
+                            extra = e.load(e.at(e.scaled(residual, rblock, v), p * BYTES))
+                            y = e.rectify(builder.fadd(sums[p][v], extra), last)
+                            e.store(y, e.at(e.scaled(target, tblock, v), p * BYTES))
                 with plain:
-                    pixels(False)
+                    _emit_store(e, sums, target, tblock)
         else:
-            pixels(False)
+            _emit_store(e, sums, target, tblock)
+        with builder.if_then(builder.not_(whole)):
+            for v in range(vectors):
+                def move(p: Any, _: list[Any], v: int = v) -> list[Any]:
+                    step = builder.mul(p, e.whole(BYTES))
+                    e.store(e.load(builder.add(e.scaled(target, tblock, v), step)),
+                            builder.add(e.scaled(out, oblock, v), step))
+                    return []
+
+                e.loop(count, [], move)
         return cx.get_dummy_value()
 
     return signature, generate

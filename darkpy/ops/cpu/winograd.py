@@ -17,13 +17,15 @@ that is 81 multiplications for 16 outputs in place of 144.
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import get_thread_id, types
+from numba import types
 
 from darkpy.jit import intrinsic, njit, prange
 from darkpy.ops.cpu.direct import clear_edges
+from darkpy.ops.cpu.tasks import ints, number, task
 from darkpy.ops.cpu.tile import (
     BYTES,
     DEPTH,
@@ -34,6 +36,7 @@ from darkpy.ops.cpu.tile import (
     rows_of,
     strided_of,
     tile,
+    tile_shape,
     vectors_of,
 )
 from darkpy.ops.cpu.vector import Emit
@@ -201,124 +204,144 @@ def transform_output(context, shape, source, position, bias, slope, residual, rr
     return types.void(shape, i64, i64, i64, f32, i64, i64, f32, i64, i64), generate
 
 
-@njit
-def multiply(shape, p, weights, panel, offsets, n, values, sums, oblock, count):
-    """Product of one position: `count` tiles at `values` with the weights of this position, to `sums`."""
-    m, rows = output_of(shape), rows_of(shape)
-    unique, t = (m + 2, 2 * m + 1) if strided_of(shape) else (m + 2, m + 2)
-    # with stride 2 the last positions share the middle tap's weights
-    piece = min(p // t, unique - 1) * unique + min(p % t, unique - 1)
-    for i in range(0, count, rows):
-        tile(shape, n, offsets, values + i * BYTES, weights + piece * panel, 0, np.float32(0), 0, 0, np.float32(0),
-             sums + i * BYTES, oblock, min(rows, count - i))
-
-
-@njit
+@njit(inline="always")
 def copy_patch(target, trow, source, srow, height, width):
     for i in range(height):
         for j in range(width):
             copy_vector(target + i * trow + j * BYTES, source + i * srow + j * BYTES)
 
 
-@njit
-def put_tile(shape, sums, position, bias, slope, after, res, dst, plane, rplane, y, x, size, spare):
-    """Finish one output tile at (y, x); one that reaches over the image's end goes through `spare` memory."""
+@njit(inline="always")
+def put_tile(shape, sums, position, bias, slope, after, res, res_row, out, out_row, height, width, spare):
+    """Finish one output tile of which height x width pixels lie in the image; partial ones go through `spare`."""
     m = output_of(shape)
-    h, w = size
-    out = plane + y * dst[3] + x * BYTES
-    extra = rplane + y * res[3] + x * BYTES if res[0] != 0 else 0
-    if y + m <= h and x + m <= w:
-        transform_output(shape, sums, position, bias, slope, extra, res[3], after, out, dst[3])
-        return
-    height, width = min(m, h - y), min(m, w - x)
-    if extra != 0:
-        second = spare + m * m * BYTES
-        copy_patch(second, m * BYTES, extra, res[3], height, width)
-        extra = second
-    transform_output(shape, sums, position, bias, slope, extra, m * BYTES, after, spare, m * BYTES)
-    copy_patch(out, dst[3], spare, m * BYTES, height, width)
+    whole = height == m and width == m
+    extra, erow = res, res_row
+    if res != 0 and not whole:
+        extra, erow = spare + m * m * BYTES, m * BYTES
+        copy_patch(extra, erow, res, res_row, height, width)
+    target, row = (out, out_row) if whole else (spare, m * BYTES)
+    transform_output(shape, sums, position, bias, slope, extra, erow, after, target, row)
+    if not whole:
+        copy_patch(out, out_row, spare, m * BYTES, height, width)
 
 
-@njit(parallel=True)
-def winograd_tiles(shape, weights, offsets, n, bias, slopes, src, dst, res, images, size, blocks, inputs, batch,
-                   border, scratch, spare):
-    """Work cut by tiles: a thread transforms `batch` tiles of all input blocks, multiplies them with all weights and
-    finishes them, in `scratch` memory of its own that stays in its cache.  Other arguments as in `direct`."""
-    m, vectors = output_of(shape), vectors_of(shape)
-    reach = 2 * m if strided_of(shape) else m  # input pixels from tile to tile
-    t, unique = reach + (1 if strided_of(shape) else 2), m + 2
-    h, w = size
+@njit(inline="always")
+def read_tiles(shape, p, block, first, last, values, batch, step):
+    """Transform tiles first..last of one block of input channels to `values` (position, block, tile)."""
+    m = output_of(shape)
+    src, src_image, src_block, src_row = ints(p, 6, 4)
+    h, w = ints(p, 18, 2)
     across, down = (w + m - 1) // m, (h + m - 1) // m
-    total = images * across * down
-    positions = t * t
+    reach = 2 * m if strided_of(shape) else m  # input pixels from tile to tile
+    for i in range(first, last):
+        image, y, x = i // (across * down), i // across % down * reach, i % across * reach
+        transform_input(shape, src + image * src_image + block * src_block + y * src_row + x * BYTES, src_row,
+                        values + (block * batch + i - first) * BYTES, step)
+
+
+@njit(inline="always")
+def write_tiles(shape, p, block, first, last, values, sums, batch, step):
+    """Multiply tiles first..last with one block of filters, and finish them; `sums` is scratch memory."""
+    m, vectors = output_of(shape), vectors_of(shape)
+    weights, panel, offsets, n, _, bias = ints(p, 0, 6)
+    dst, dst_image, dst_block, dst_row = ints(p, 10, 4)
+    res, res_image, res_block, res_row = ints(p, 14, 4)
+    h, w = ints(p, 18, 2)
+    slope, after = number(p, 28), number(p, 29)
+    across, down = (w + m - 1) // m, (h + m - 1) // m
+    t, unique = (2 * m + 1, m + 2) if strided_of(shape) else (m + 2, m + 2)
+    for q in range(t * t):
+        # with stride 2 the last positions share the middle tap's weights
+        piece = (block * unique + min(q // t, unique - 1)) * unique + min(q % t, unique - 1)
+        for i in range(0, last - first, rows_of(shape)):
+            tile(shape, n, offsets, values + q * step + i * BYTES, weights + piece * panel, 0, np.float32(0), 0, 0,
+                 np.float32(0), sums + (q * vectors * batch + i) * BYTES, batch * BYTES,
+                 min(rows_of(shape), last - first - i))
+    spare = sums + t * t * vectors * batch * BYTES
+    for v in range(vectors):
+        b = block * vectors + v
+        for i in range(first, last):
+            image, y, x = i // (across * down), i // across % down * m, i % across * m
+            extra = res + image * res_image + b * res_block + y * res_row + x * BYTES if res != 0 else 0
+            put_tile(shape, sums + (v * batch + i - first) * BYTES, vectors * batch * BYTES, bias + b * BYTES, slope,
+                     after, extra, res_row, dst + image * dst_image + b * dst_block + y * dst_row + x * BYTES,
+                     dst_row, min(m, h - y), min(m, w - x), spare)
+
+
+@njit(inline="always")
+def clear_block(shape, p, block, image):
+    """Zero the border of one block of filters of one image."""
+    dst, dst_image, dst_block, dst_row = ints(p, 10, 4)
+    h, w = ints(p, 18, 2)
+    lead, trail = ints(p, 26, 2)
+    for b in range(block * vectors_of(shape), (block + 1) * vectors_of(shape)):
+        clear_edges(dst + image * dst_image + b * dst_block, dst_row, w, lead, trail, 0, h, h)
+
+
+@njit(inline="always")
+def tiles_part(shape, t, thread, p):
+    images, blocks, inputs, batch = ints(p, 20, 4)
+    scratch, spare = ints(p, 24, 2)
+    chunks, total = ints(p, 30, 2)
+    positions = (2 * output_of(shape) + 1) ** 2 if strided_of(shape) else (output_of(shape) + 2) ** 2
+    own = scratch + thread * spare
     step = inputs * batch * BYTES  # from one position to the next
-    panel = n * DEPTH * vectors * BYTES
-    slope, after = np.float32(slopes[0]), np.float32(slopes[1])
-    chunks = (total + batch - 1) // batch
-    for task in prange(chunks):
-        c = np.int64(task)
-        own = scratch + np.int64(get_thread_id()) * spare
-        sums = own + positions * step
-        tail = sums + positions * vectors * batch * BYTES
-        first, last = total * c // chunks, total * (c + 1) // chunks
-        for block in range(inputs):
-            for i in range(first, last):
-                image, y, x = i // (across * down), i // across % down, i % across
-                patch = src[0] + image * src[1] + block * src[2] + y * reach * src[3] + x * reach * BYTES
-                transform_input(shape, patch, src[3], own + (block * batch + i - first) * BYTES, step)
-        for block in range(blocks):
-            for p in range(positions):
-                multiply(shape, p, weights + block * unique * unique * panel, panel, offsets, n, own + p * step,
-                         sums + p * vectors * batch * BYTES, batch * BYTES, last - first)
-            for v in range(vectors):
-                for i in range(first, last):
-                    image, y, x = i // (across * down), i // across % down, i % across
-                    b = block * vectors + v
-                    put_tile(shape, sums + (v * batch + i - first) * BYTES, vectors * batch * BYTES,
-                             bias + b * BYTES, slope, after, res, dst, dst[0] + image * dst[1] + b * dst[2],
-                             res[0] + image * res[1] + b * res[2], y * m, x * m, size, tail)
-    for task in prange(images * blocks * vectors):
-        t = np.int64(task)
-        image, b = t // (blocks * vectors), t % (blocks * vectors)
-        clear_edges(dst[0] + image * dst[1] + b * dst[2], dst[3], w, border[0], border[1], 0, h, h)
+    first, last = total * t // chunks, total * (t + 1) // chunks
+    for block in range(inputs):
+        read_tiles(shape, p, block, first, last, own, batch, step)
+    for block in range(blocks):
+        write_tiles(shape, p, block, first, last, own, own + positions * step, batch, step)
+        for image in range(t, images, chunks):
+            clear_block(shape, p, block, image)
 
 
-@njit(parallel=True)
-def winograd_filters(shape, weights, offsets, n, bias, slopes, src, dst, res, images, size, blocks, inputs,
-                     batch, border, scratch, spare):
-    """Work cut by filters, for few tiles and many weights: all tiles are transformed into shared memory, then each
-    thread takes some blocks of filters, so that the weights are read once in all.  `batch` is the number of tiles."""
-    m, vectors = output_of(shape), vectors_of(shape)
-    reach = 2 * m if strided_of(shape) else m  # input pixels from tile to tile
-    t, unique = reach + (1 if strided_of(shape) else 2), m + 2
-    h, w = size
-    across, down = (w + m - 1) // m, (h + m - 1) // m
-    positions = t * t
+@njit(inline="always")
+def filters_part(shape, t, thread, p):
+    images, _, inputs, batch = ints(p, 20, 4)
+    scratch, spare = ints(p, 24, 2)
+    positions = (2 * output_of(shape) + 1) ** 2 if strided_of(shape) else (output_of(shape) + 2) ** 2
     step = inputs * batch * BYTES
-    panel = n * DEPTH * vectors * BYTES
-    slope, after = np.float32(slopes[0]), np.float32(slopes[1])
-    for task in prange(inputs):
-        block = np.int64(task)
-        for i in range(batch):
-            image, y, x = i // (across * down), i // across % down, i % across
-            patch = src[0] + image * src[1] + block * src[2] + y * reach * src[3] + x * reach * BYTES
-            transform_input(shape, patch, src[3], scratch + (block * batch + i) * BYTES, step)
-    for task in prange(blocks):
-        block = np.int64(task)
-        sums = scratch + positions * step + np.int64(get_thread_id()) * spare
-        tail = sums + positions * vectors * batch * BYTES
-        for p in range(positions):
-            multiply(shape, p, weights + block * unique * unique * panel, panel, offsets, n, scratch + p * step,
-                     sums + p * vectors * batch * BYTES, batch * BYTES, batch)
-        for v in range(vectors):
-            b = block * vectors + v
-            for i in range(batch):
-                image, y, x = i // (across * down), i // across % down, i % across
-                put_tile(shape, sums + (v * batch + i) * BYTES, vectors * batch * BYTES, bias + b * BYTES, slope,
-                         after, res, dst, dst[0] + image * dst[1] + b * dst[2],
-                         res[0] + image * res[1] + b * res[2], y * m, x * m, size, tail)
-            for image in range(images):
-                clear_edges(dst[0] + image * dst[1] + b * dst[2], dst[3], w, border[0], border[1], 0, h, h)
+    write_tiles(shape, p, t, 0, batch, scratch, scratch + positions * step + thread * spare, batch, step)
+    for image in range(images):
+        clear_block(shape, p, t, image)
+
+
+@cache
+def by_tiles(rows: int, vectors: int, output: int, strided: int) -> Any:
+    """Task for many tiles: a thread transforms a batch of tiles of all input blocks, multiplies them with all weights
+    and finishes them, in scratch memory of its own that stays in its cache.
+
+    Arguments, slots 0 to 17 as in `direct.kernel` (src has steps image, block, row and starts one pixel before the
+    image; per_block is unused); H, W; images, blocks of filters, blocks of input, tiles in a batch; scratch memory and
+    bytes of it a thread; border (lead, trail); the two slopes; number of batches and of tiles.
+    """
+    shape = tile_shape(rows, vectors, epilogue=0, output=output, strided=strided)
+
+    @task
+    def winograd_tiles(t, thread, p):
+        tiles_part(shape, t, thread, p)
+
+    return winograd_tiles
+
+
+@cache
+def by_filters(rows: int, vectors: int, output: int, strided: int) -> tuple[Any, Any]:
+    """Two tasks for few tiles and many weights: first all tiles are transformed into shared memory, a block of input
+    each, then multiplied, a block of filters each, so that the weights are read once in all.  `batch` is the number of
+    tiles; other arguments as in `by_tiles`."""
+    shape = tile_shape(rows, vectors, epilogue=0, output=output, strided=strided)
+
+    @task
+    def winograd_read(t, thread, p):
+        scratch, inputs, batch = ints(p, 24, 1)[0], ints(p, 22, 1)[0], ints(p, 23, 1)[0]
+        read_tiles(shape, p, t, 0, batch, scratch, batch, inputs * batch * BYTES)
+
+    @task
+    def winograd_write(t, thread, p):
+        filters_part(shape, t, thread, p)
+
+    return winograd_read, winograd_write
 
 
 @njit(parallel=True)
@@ -326,8 +349,8 @@ def _pack(packed, w, factor, g, vectors):
     f, c = w.shape[:2]
     t = g.shape[0]
     blocks, quads = packed.shape[0], packed.shape[2]
-    for task in prange(blocks * vectors * LANES):
-        o = np.int64(task)
+    for index in prange(blocks * vectors * LANES):
+        o = np.int64(index)
         block, lane = o // (vectors * LANES), o % (vectors * LANES)
         half = np.empty((t, 3), np.float64)
         for i in range(quads * DEPTH):

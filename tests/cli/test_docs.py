@@ -62,6 +62,15 @@ def test_files_that_are_linked_exist():
                 assert (path.parent / target).exists(), f"{path.name} links to {target}"
 
 
+def test_the_picture_of_the_house_has_all_its_parts():
+    """Those import-linter knows; the ones in parentheses may be missing."""
+    layers = re.search(r"layers =\n((?:    .*\n)+)", (ROOT / "setup.cfg").read_text())[1]
+    parts = re.findall(r"(?<!\()darkpy\.(\w+)", layers)
+    assert len(parts) > 15
+    shown = re.findall('class="name">(\\w+)<', (ROOT / "docs" / "house.svg").read_text())
+    assert set(shown) == set(parts)
+
+
 def test_the_traced_example_is_current(capsys):
     runpy.run_path(str(ROOT / "docs" / "trace_example.py"), run_name="__main__")
     printed = capsys.readouterr().out

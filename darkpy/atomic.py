@@ -41,8 +41,10 @@ def replacing(path: str | os.PathLike[str], error: type[DarkpyError] = DarkpyErr
             raise
     except FileNotFoundError:
         raise error(f"{shown}: its folder does not exist: make it first") from None
+    except NotADirectoryError:
+        raise error(f"{shown}: what should be its folder is a file: choose another place") from None
     except OSError as e:
-        raise error(f"{shown}: cannot be written: {(e.strerror or str(e)).lower()}") from None
+        raise error(f"{shown}: cannot be written: {(e.strerror or str(e)).lower()}: choose another place") from None
     except ValueError as e:
         if "null" not in str(e):
             raise

@@ -176,6 +176,19 @@ def describe(shape: Shape) -> str:
     return f"{shape[2]}x{shape[1]}x{shape[0]}" if len(shape) == 3 else f"{shape[0]} numbers"
 
 
+def read(path: str | Path, batch: int | None = None, size: int | tuple[int, int] | None = None,
+         lax: bool = False) -> Graph:
+    """What `build` makes of a .cfg file.  CfgError names malformed lines together with all other problems."""
+    sections, problems = cfg.scan(cfg.read_text(path), str(path))
+    graph = None
+    if sections and dialects.canonical(sections[0].kind) == "net":
+        graph, more = examine(sections, batch, size, lax)
+        problems += more
+    if problems or graph is None:
+        raise CfgError(sorted(problems, key=line_of))
+    return graph
+
+
 def build(sections: list[cfg.Section], batch: int | None = None, size: int | tuple[int, int] | None = None,
           lax: bool = False) -> Graph:
     """Layers of a cfg, without parameter arrays.  `size`: side, or (height, width).

@@ -84,11 +84,13 @@ def read_text(path: str | Path, error: type = CfgError) -> str:
         with open(path, "rb") as f:
             raw = f.read(MAX_BYTES + 1)
     except IsADirectoryError:
-        raise error(f"{name}: is a directory, not a file") from None
+        raise error(f"{name}: is a directory: give the name of a file in it") from None
+    except PermissionError:
+        raise error(f"{name}: no permission to read it: ask its owner, or chmod it") from None
     except OSError as e:
-        raise error(f"{name}: {(e.strerror or str(e)).lower()}") from None
+        raise error(f"{name}: {(e.strerror or str(e)).lower()}: check the path") from None
     except ValueError:  # a NUL character in the path
-        raise error(f"{name}: no such file or directory") from None
+        raise error(f"{name}: no such file or directory: check the path") from None
     if len(raw) > MAX_BYTES:
         raise error(f"{name}: larger than {MAX_BYTES >> 20} MB: this is not a text file of options")
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):

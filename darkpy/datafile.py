@@ -61,7 +61,7 @@ class DataFile:
         found = resolve(value, self.path)
         if not found.exists():
             raise DataError(f"{self.section.place(key)}: {key}={cfg.clip(value)}: no such file, neither here nor "
-                            "beside this .data file")
+                            "beside this .data file: check the path")
         return found
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import logging
 import os
 import platform
 import sys
@@ -57,25 +58,25 @@ def _sources_digest() -> str:
     return digest.hexdigest()[:12]
 
 
-def _set_up() -> tuple[Any, Path]:
+def _set_up() -> Any:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("NUMBA_NUM_THREADS", str(threads_allowed()))
     if os.environ.get("NUMBA_CPU_NAME"):  # compile for that CPU, not for its name with this machine's features
         os.environ.setdefault("NUMBA_CPU_FEATURES", "")
     numba: Any = importlib.import_module("numba")
     importlib.import_module("numba.extending")
+    importlib.import_module("numba.core.event")
 
     cpu = os.environ.get("NUMBA_CPU_NAME") or platform.machine()
     folder = cache_root() / "kernels" / f"{__version__}-{_sources_digest()}-{cpu}"
     if not os.environ.get("NUMBA_CACHE_DIR"):
         numba.config.CACHE_DIR = str(folder)
-    else:
-        folder = Path(os.environ["NUMBA_CACHE_DIR"])
-    return numba, folder
+    return numba
 
 
-numba, KERNEL_CACHE = _set_up()
+numba = _set_up()
 prange = numba.prange
+Listener: Any = numba.core.event.Listener
 intrinsic: Any = numba.extending.intrinsic  # untyped: its functions are called with one argument less than they take
 
 
@@ -94,6 +95,27 @@ def set_threads(count: int) -> None:
     numba.set_num_threads(max(1, min(count, numba.config.NUMBA_NUM_THREADS)))
 
 
-def is_warm() -> bool:
-    """Whether kernels were compiled before: nothing, or little, is left to compile."""
-    return KERNEL_CACHE.is_dir() and any(KERNEL_CACHE.rglob("*.nbc"))
+
+class Watch(Listener):
+    """Tells the logger "darkpy.compile" of every kernel that had to be compiled; those found on disk cause no event.
+
+    One record (INFO) for each, when it begins: its name, and how many it makes.  Numba holds a lock meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self.depth = self.count = 0
+        self.log = logging.getLogger("darkpy.compile")
+
+    def on_start(self, event: Any) -> None:
+        function = event.data["dispatcher"].py_func
+        if self.depth == 0 and function.__module__.startswith("darkpy."):  # not the helpers inside, nor foreign kernels
+            self.count += 1
+            self.log.info("compiling %s, kernel %d", function.__name__.lstrip("_"), self.count)
+        self.depth += 1
+
+    def on_end(self, event: Any) -> None:
+        self.depth -= 1
+
+
+watch = Watch()
+numba.core.event.register("numba:compile", watch)

@@ -47,13 +47,16 @@ def class_names(names: Names, cfg: str | os.PathLike[str] | None, classes: int) 
 
 def enough(names: list[str], place: str, classes: int) -> list[str]:
     if len(names) < classes:
-        raise DataError(f"{place}: {len(names)} names, but the net has {classes} classes: give one name for each")
+        found = f"{len(names)} name{'s' if len(names) > 1 else ''}"
+        raise DataError(f"{place}: {found}, but the net has {classes} classes: give one name for each")
     return names[:classes]
 
 
 def named_in(path: Path) -> Path | None:
     """The file of names a .data file points to."""
     data = datafile.read(path, lax=True)
+    for warning in data.warnings:
+        logging.getLogger("darkpy").warning(warning)
     for key in ("names", "labels"):
         if getattr(data.config, key):
             return data.find(key)

@@ -76,7 +76,8 @@ class NetConfig:
             if not self.steps or not self.scales:
                 found.append(("policy", "policy=steps needs steps= and scales="))
             elif len(self.steps) != len(self.scales):
-                found.append(("scales", f"{len(self.scales)} scales for {len(self.steps)} steps: give one for each"))
+                numbers = f"{len(self.scales)} number{'s' if len(self.scales) > 1 else ''}"
+                found.append(("scales", f"{numbers} in scales= for {len(self.steps)} in steps=: give one for each"))
         if self.policy in ("poly", "sgdr") and not self.max_batches and not (self.policy == "sgdr" and self.sgdr_cycle):
             found.append(("policy", f"policy={self.policy} needs max_batches="))
         if self.policy == "step" and self.step < 1:

@@ -12,7 +12,7 @@ import numpy as np
 from darkpy import cfg as cfg_file
 from darkpy import optimizer, schedule
 from darkpy import weights as weights_file
-from darkpy.build import Graph, build, describe
+from darkpy.build import Graph, build, describe, read
 from darkpy.errors import UsageError
 from darkpy.layers import Layer
 from darkpy.layers.base import Loss, flat
@@ -241,8 +241,7 @@ def load(cfg: str | Path | Sequence[cfg_file.Section], weights: str | Path | Non
     `batch` and `size` (side, or (height, width)) replace what the cfg says.  Without weights the parameters start as
     for training.  Raises CfgError, WeightsError.
     """
-    sections = cfg_file.read(cfg) if isinstance(cfg, (str, Path)) else list(cfg)
-    graph = build(sections, batch=batch, size=size, lax=lax)
+    graph = read(cfg, batch, size, lax) if isinstance(cfg, (str, Path)) else build(list(cfg), batch, size, lax)
     if weights is None:
         return Network(graph, device)
     weights_file.check(weights, graph.layers)  # before memory is taken

@@ -40,6 +40,8 @@ FOREIGN = (  # how files of other kinds begin, what they are, and the mend
     (b"PK\x03\x04", "a zip archive (or a PyTorch checkpoint, which is one)", "unpack it, or give a .weights file"),
     (b"\x89HDF", "an HDF5 (Keras) file", "give a .weights file"),
     (b"[net", "a .cfg", "the order is: cfg, then weights"),
+    (b"\x89PNG", "a picture (PNG)", "the order is: cfg, weights, images"),
+    (b"\xff\xd8\xff", "a picture (JPEG)", "the order is: cfg, weights, images"),
 )
 WEB_PAGE = (b"<!doctype", b"<html", b"<?xml", b"<head", b"<!--")
 

@@ -98,7 +98,7 @@ BAD = {
     # schedule
     "steps without": (NET + "policy=steps\n" + CONV, ["5: [net] policy=steps needs steps= and scales="]),
     "steps and scales": (NET + "policy=steps\nsteps=1,2\nscales=.1\n" + CONV,
-                         ["7: [net] 1 scales for 2 steps: give one for each"]),
+                         ["7: [net] 1 number in scales= for 2 in steps=: give one for each"]),
     "subdivisions": (NET + "batch=2\nsubdivisions=3\n" + CONV,
                      ["6: [net] subdivisions=3 is more than batch=2: at least one image must be left in each part"]),
     # wiring
@@ -184,15 +184,15 @@ def test_bad_bytes(tmp_path, name):
 
 
 def test_paths_that_are_none(tmp_path):
-    assert read_problem(tmp_path) == "n.cfg: is a directory, not a file"
-    assert read_problem(tmp_path / "gone") == "n.cfg: no such file or directory"
-    assert read_problem(tmp_path / ("x" * 5000)) == "n.cfg: file name too long"
+    assert read_problem(tmp_path) == "n.cfg: is a directory: give the name of a file in it"
+    assert read_problem(tmp_path / "gone") == "n.cfg: no such file or directory: check the path"
+    assert read_problem(tmp_path / ("x" * 5000)) == "n.cfg: file name too long: check the path"
     (tmp_path / "file").write_text("")
-    assert read_problem(tmp_path / "file" / "n.cfg") == "n.cfg: not a directory"
+    assert read_problem(tmp_path / "file" / "n.cfg") == "n.cfg: not a directory: check the path"
     for odd in ("a\0b", "a\nb"):
         with pytest.raises(CfgError) as e:
             cfg.read(odd)
-        assert str(e.value) == f"{odd!r}: no such file or directory"
+        assert str(e.value) == f"{odd!r}: no such file or directory: check the path"
 
 
 def test_bytes_in_comments_do_no_harm(tmp_path):

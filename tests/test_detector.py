@@ -147,7 +147,7 @@ def test_what_is_no_image(model, wrong, words):
 
 
 def test_missing_file(model):
-    with pytest.raises(darkpy.DataError, match=r"^nowhere\.jpg: no such file$"):
+    with pytest.raises(darkpy.DataError, match=r"^nowhere\.jpg: no such file: check the path$"):
         list(model.detect("nowhere.jpg"))
 
 
@@ -180,9 +180,9 @@ def test_names(files, tmp_path):
     data.write_text("classes=2\nnames=my.names\n")  # found beside the .data file
     assert darkpy.Detector(cfg, weights, data).names == ["a", "b"]
     names.write_text("a\n")
-    with pytest.raises(darkpy.DataError, match=r"my\.names: 1 names, but the net has 2 classes"):
+    with pytest.raises(darkpy.DataError, match=r"my\.names: 1 name, but the net has 2 classes"):
         darkpy.Detector(cfg, weights, data)
-    with pytest.raises(darkpy.DataError, match="names: 1 names"):
+    with pytest.raises(darkpy.DataError, match="names: 1 name,"):
         darkpy.Detector(cfg, weights, ["a"])
     data.write_text("classes=2\nnames=missing.names\n")
     with pytest.raises(darkpy.DataError, match=r"my\.data:2: names=missing\.names"):

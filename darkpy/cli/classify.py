@@ -7,16 +7,18 @@ from typing import Any
 
 from darkpy.cli import console
 from darkpy.cli.args import Arg, Args, Command, Opt
-from darkpy.cli.detect import CFG, IMAGE, Failures, output
+from darkpy.cli.detect import CFG, IMAGE, Failures, output, read_by
 from darkpy.cli.models import MODEL_OPTIONS, open_model, paths_on_stdin
 
 
 def run(args: Args) -> int:
     from darkpy.classifier import Classifier
-    from darkpy.tasks.detect import find_images
+    from darkpy.tasks.detect import check_outputs, find_images
 
     from_stdin = not args.image or args.image == ["-"]
     images: Any = paths_on_stdin() if from_stdin else find_images(args.image)
+    if args.json and args.json != "-":
+        check_outputs([args.json], read_by(args, images))
     model = open_model(Classifier, args)
     failed = Failures()
     batch = 1 if from_stdin else args.batch

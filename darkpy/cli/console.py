@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
@@ -20,11 +21,34 @@ class ToStderr(logging.Handler):
         note(("warning: " if record.levelno >= logging.WARNING else "") + record.getMessage())
 
 
+class Compiling(logging.Handler):
+    """Says once that kernels are compiled, and then now and then how many they are."""
+
+    EVERY = 5.0  # seconds
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.start = self.told = 0.0
+        self.count = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        now = time.monotonic()
+        self.count += 1
+        if not self.start:
+            self.start = self.told = now
+            note("compiling kernels for this CPU: this happens once")
+        elif now - self.told > self.EVERY:
+            self.told = now
+            note(f"compiling: {self.count} kernels after {now - self.start:.0f} s")
+
+
 def setup() -> None:
-    logger = logging.getLogger("darkpy")
-    if not any(isinstance(h, ToStderr) for h in logger.handlers):
-        logger.addHandler(ToStderr())
-    logger.setLevel(logging.INFO)
+    for name, kind in (("darkpy", ToStderr), ("darkpy.compile", Compiling)):
+        logger = logging.getLogger(name)
+        if not any(isinstance(h, kind) for h in logger.handlers):
+            logger.addHandler(kind())
+        logger.setLevel(logging.INFO)
+    logger.propagate = False
 
 
 def note(text: str) -> None:

@@ -36,6 +36,10 @@ def run(args: Args) -> int:
     targets = task.Targets(args.out, many)
     if draws and not from_stdin:
         planned = targets.plan(images)
+    files = [path for path in lists.values() if path != "-"]
+    if draws and targets.folder is None:
+        files.append(str(targets.file))
+    task.check_outputs(files, read_by(args, images))
 
     model = open_model(Detector, args)
     failed = Failures()
@@ -59,6 +63,12 @@ def run(args: Args) -> int:
     if draws and many and targets.taken:
         console.note(f"pictures are in {targets.folder}")
     return failed.status
+
+
+def read_by(args: Args, images: Any) -> list[str | None]:
+    """All files a command line names as input."""
+    named = [args.cfg, args.weights, args.names, getattr(args, "data", None), *args.image]
+    return [*named, *images] if isinstance(images, list) else named
 
 
 class Failures:

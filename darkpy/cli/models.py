@@ -24,7 +24,7 @@ MODEL_OPTIONS = [
 
 def open_model(kind: Any, args: Args) -> Any:
     """A Detector or Classifier as the arguments describe it."""
-    from darkpy import jit, labels
+    from darkpy import labels
 
     names, data = args.names, getattr(args, "data", None)
     if names is None and data:
@@ -34,8 +34,6 @@ def open_model(kind: Any, args: Args) -> Any:
     for warning in model.net.graph.warnings:
         if ": unknown key" in warning:  # what --lax let pass; `darkpy lint` shows the harmless rest
             console.note(f"warning: {warning}")
-    if not jit.is_warm():
-        console.note("compiling for this CPU: this happens once and takes a minute or two")
     return model
 
 

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from darkpy import cfg
-from darkpy.cli import console
 from darkpy.cli.args import Arg, Args, Command, Opt
 from darkpy.cli.sizes import count, side
 
@@ -16,12 +15,9 @@ if TYPE_CHECKING:
 
 
 def run(args: Args) -> int:
-    from darkpy import jit
     from darkpy.build import describe
     from darkpy.tasks.speed import measure
 
-    if not jit.is_warm():
-        console.note("compiling for this CPU: this happens once and takes a minute or two")
     s = measure(args.cfg, args.tics, args.size, args.batch, args.threads, args.layers, args.lax)
     if args.json:
         print(json.dumps(asdict(s) | {"seconds": s.median}, indent=1))

@@ -14,8 +14,10 @@ def run_visualize(args: Args) -> int:
 
 
 def run_imtest(args: Args) -> int:
+    from darkpy.tasks.detect import check_outputs
     from darkpy.tasks.imtest import imtest
 
+    check_outputs([args.out], [args.image])
     imtest(args.image, args.out)
     print(args.out)
     return 0

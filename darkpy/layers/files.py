@@ -18,5 +18,5 @@ def find_file(name: str, folder: str, key: str | None = None) -> str:
     for place in places:
         if os.path.isfile(place):  # unlike Path.is_file, no exception for a name the system cannot hold
             return str(place)
-    raise LayerProblem(f"{name}: no such file, neither here nor below {folder} or {places[2].parent}: "
-                       "give its full path, or start from the folder that holds it", key)
+    beside = "" if Path(folder) == Path() else f", neither here nor in {folder} or the folder above it"
+    raise LayerProblem(f"{name}: no such file{beside}: give its full path, or start from the folder that holds it", key)

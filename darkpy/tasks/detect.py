@@ -41,18 +41,34 @@ def find_images(arguments: Iterable[str]) -> list[str]:
         if os.path.isdir(text):
             inside = sorted(p for p in os.listdir(text) if os.path.splitext(p)[1].lower() in IMAGES)
             if not inside:
-                raise DataError(f"{text}: this folder holds no images (.jpg, .png ...)")
+                raise DataError(f"{text}: this folder holds no images (.jpg, .png ...): choose another")
             found += [os.path.join(text, name) for name in inside]
         elif glob.has_magic(text) and not os.path.exists(text):
             matching = sorted(p for p in glob.glob(text, recursive=True) if not os.path.isdir(p))
             if not matching:
-                raise DataError(f"{text}: no file matches")
+                raise DataError(f"{text}: no file matches: check the pattern")
             found += matching
         elif text.lower().endswith(".txt"):
-            found += [line.strip() for line in read_lines(text, "a list of images") if line.strip()]
+            listed = [line.strip() for line in read_lines(text, "a list of images") if line.strip()]
+            if not listed:
+                raise DataError(f"{text}: this list is empty: write one image path per line")
+            found += listed
         else:
             found.append(text)
     return found
+
+
+def check_outputs(outputs: Iterable[str], inputs: Iterable[str | None]) -> None:
+    """UsageError where a file that will be written is also read, or is named for two things."""
+    read = {os.path.realpath(path) for path in inputs if path}
+    taken = set()
+    for path in outputs:
+        real = os.path.realpath(path)
+        if real in read:
+            raise UsageError(f"{path} is also read: give the results another name")
+        if real in taken:
+            raise UsageError(f"{path} is named for two results: give each its own file")
+        taken.add(real)
 
 
 # -- out: pictures and labels ---------------------------------------------------------------------------------------
@@ -105,7 +121,8 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as e:
-        raise DataError(f"{folder}: this folder cannot be made: {(e.strerror or str(e)).lower()}") from None
+        raise DataError(f"{folder}: this folder cannot be made: {(e.strerror or str(e)).lower()}: "
+                        "choose another place") from None
 
 
 def save_labels(result: Result, target: Path) -> None:

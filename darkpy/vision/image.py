@@ -54,6 +54,12 @@ def _mix_rows(above, below, weight, out):
 
 
 @njit
+def _copy(row, out):
+    for j in range(out.size):  # to assign a slice means the same, but compiles for seconds
+        out[j] = row[j]
+
+
+@njit
 def _resize_planes(image, out):
     """Resize float32 (C, H, W) into the view `out` (C, h, w)."""
     channels, height, width = image.shape
@@ -74,7 +80,7 @@ def _resize_planes(image, out):
                     _resize_row(image[c, i], column, column_weight, above)
                 held_above = i
             if row_weight[r] == 0:
-                out[c, r] = above
+                _copy(above, out[c, r])
                 continue
             if held_below != i + 1:
                 _resize_row(image[c, i + 1], column, column_weight, below)
@@ -114,7 +120,8 @@ def _resize_pixels(pixels, levels, out):
                 _resize_pixel_row(pixels[i], column, column_weight, levels, above)
             held_above = i
         if row_weight[r] == 0:
-            out[:, r] = above
+            for c in range(channels):
+                _copy(above[c], out[c, r])
             continue
         if held_below != i + 1:
             _resize_pixel_row(pixels[i + 1], column, column_weight, levels, below)

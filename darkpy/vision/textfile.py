@@ -23,12 +23,12 @@ def show(path: PathLike) -> str:
 def os_problem(path: PathLike, error: OSError, what: str) -> DataError:
     """The DataError for a failed system call on `path`, where a `what` ("an image") was expected."""
     if isinstance(error, FileNotFoundError):
-        return DataError(f"{show(path)}: no such file")
+        return DataError(f"{show(path)}: no such file: check the path")
     if isinstance(error, IsADirectoryError):
-        return DataError(f"{show(path)}: is a directory, not {what}")
+        return DataError(f"{show(path)}: is a directory, not {what}: give the name of a file in it")
     if isinstance(error, PermissionError):
-        return DataError(f"{show(path)}: no permission to read it")
-    return DataError(f"{show(path)}: cannot be read ({error.strerror or error})")
+        return DataError(f"{show(path)}: no permission to read it: ask its owner, or chmod it")
+    return DataError(f"{show(path)}: cannot be read: {(error.strerror or str(error)).lower()}: check the path")
 
 
 def read_bytes(path: PathLike, what: str, max_bytes: int) -> bytes:
@@ -41,15 +41,15 @@ def read_bytes(path: PathLike, what: str, max_bytes: int) -> bytes:
         if stat.S_ISDIR(mode):
             raise IsADirectoryError
         if not stat.S_ISREG(mode):
-            raise DataError(f"{show(path)}: is not a regular file, so not {what}")
+            raise DataError(f"{show(path)}: is not a regular file, so not {what}: save it to a file first")
         with open(path, "rb") as file:
             content = file.read(max_bytes + 1)
     except OSError as error:
         raise os_problem(path, error, what) from None
     except ValueError:  # a NUL character in the name
-        raise DataError(f"{show(path)}: no such file") from None
+        raise DataError(f"{show(path)}: no such file: check the path") from None
     if len(content) > max_bytes:
-        raise DataError(f"{show(path)}: larger than {max_bytes} bytes, so not {what}")
+        raise DataError(f"{show(path)}: larger than {max_bytes:,} bytes, so not {what}: is it the right file?")
     return content
 
 
@@ -62,7 +62,8 @@ def read_lines(path: PathLike, what: str, max_bytes: int = 1 << 24) -> list[str]
     content = read_bytes(path, what, max_bytes).removeprefix(b"\xef\xbb\xbf")
     if b"\0" in content:
         line = content.count(b"\n", 0, content.index(b"\0")) + 1
-        raise DataError(f"{show(path)}:{line}: contains a NUL byte, so it is not {what} in UTF-8 text")
+        raise DataError(f"{show(path)}:{line}: contains a NUL byte, so it is not {what} in UTF-8 text: is it the right "
+                        "file?")
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:

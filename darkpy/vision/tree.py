@@ -76,8 +76,8 @@ class Tree:
             parent = int(number) if is_number else -2
             if not -1 <= parent < index:
                 found = f"parent {ascii(number[:40])} of {ascii(name[:40])}"
-                allowed = "-1" if index == 0 else f"-1 or an earlier node, 0 to {index - 1}"
-                raise DataError(f"{show(path)}:{index + 1}: {found} must be {allowed}")
+                earlier = "" if index == 0 else " or 0" if index == 1 else f" or an earlier node, 0 to {index - 1}"
+                raise DataError(f"{show(path)}:{index + 1}: {found} must be -1 (a root){earlier}")
             names.append(name)
             parents.append(parent)
         if not names:

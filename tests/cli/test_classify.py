@@ -54,7 +54,7 @@ def test_bad_images(darkpy, place, monkeypatch):
     assert done.status == 4 and lines(done.out) == ["96.47%: red", "96.47%: green"]
     assert done.err.startswith("bad.png: is not an image") and done.err.count("\n") == 1
     monkeypatch.setattr(sys, "stdin", io.StringIO("nothing.png\n"))
-    assert darkpy("classify", *NET, "--json") == (4, "[]\n", "nothing.png: no such file\n")
+    assert darkpy("classify", *NET, "--json") == (4, "[]\n", "nothing.png: no such file: check the path\n")
 
 
 def test_a_detector_is_none(darkpy, place):

@@ -72,7 +72,7 @@ def test_six_faults_at_once(tmp_path):
         "net.cfg:27: [yolo] mask=2 chooses an anchor that does not exist: they are 0 to 1",
     ]
     report = check(tmp_path, ("scales=.1,.1", "scales=.1"))
-    assert short(report) == ["net.cfg:11: [net] 1 scales for 2 steps: give one for each"]
+    assert short(report) == ["net.cfg:11: [net] 1 number in scales= for 2 in steps=: give one for each"]
 
 
 def test_a_fault_does_not_hide_those_behind_it_nor_invent_any(tmp_path):
@@ -186,7 +186,7 @@ def test_good_data(data):
 
 DATA = [
     ("classes=2\ntrain=gone.txt\n",
-     ["d.data:2: train=gone.txt: no such file, neither here nor beside this .data file"]),
+     ["d.data:2: train=gone.txt: no such file, neither here nor beside this .data file: check the path"]),
     ("classes=2\ntrain=empty.txt\n", ["d.data:2: empty.txt is empty: write one image path per line"]),
     ("classes=2\ntrain=half.txt\n",
      ["d.data:2: 2 of 3 images of half.txt do not exist: the first is 'c.jpg' in line 3"]),
@@ -232,5 +232,5 @@ def test_data_is_compared_with_the_net(data):
 
 def test_missing_files(tmp_path):
     a, b = lint([tmp_path / "x.cfg", tmp_path / "x.data"])
-    assert a.errors == [f"{tmp_path}/x.cfg: no such file or directory"]
-    assert b.errors == [f"{tmp_path}/x.data: no such file or directory"]
+    assert a.errors == [f"{tmp_path}/x.cfg: no such file or directory: check the path"]
+    assert b.errors == [f"{tmp_path}/x.data: no such file or directory: check the path"]

@@ -64,7 +64,7 @@ def test_missing_directory_and_size(file, tmp_path):
     with pytest.raises(DataError, match="is a directory, not a list of names"):
         read_names(tmp_path)
     file.write_bytes(b"x" * 11)
-    with pytest.raises(DataError, match="larger than 10 bytes"):
+    with pytest.raises(DataError, match="larger than 10 bytes, so not a list: is it the right file"):
         read_lines(file, "a list", max_bytes=10)
 
 

@@ -78,8 +78,8 @@ def written(folder, text):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a -1\nb 1\n", r"some.tree:2: parent '1' of 'b' must be -1 or an earlier node, 0 to 0"),
-        ("a 0\n", r"some.tree:1: parent '0' of 'a' must be -1$"),
+        ("a -1\nb 1\n", r"some.tree:2: parent '1' of 'b' must be -1 \(a root\) or 0"),
+        ("a 0\n", r"some.tree:1: parent '0' of 'a' must be -1 \(a root\)$"),
         ("a -1\nb 2\nc 1\n", r"some.tree:2: parent '2'"),
         ("a -1\nb -2\n", r"some.tree:2: parent '-2'"),
         ("a -1\nb 0x0\n", r"some.tree:2: parent '0x0'"),

@@ -7,6 +7,10 @@ What must happen before Numba starts its threads or compiles anything, happens h
   code is ever run;
 - idle threads wait passively: spinning ones cost more than they gain as soon as another process holds a core;
 - as many threads as the process may really use (`DARKPY_THREADS`, else its CPU affinity and cgroup quota).
+
+Numba runs parallel kernels on OpenMP where it finds it, else on a pool of its own, "workqueue".  Neither allows
+everything: after a fork OpenMP's threads are missing in the child, and Numba would end the process; workqueue does not
+bear two threads that call kernels at once.  `running()` stands around calls of kernels and sees to both.
 """
 
 from __future__ import annotations
@@ -17,11 +21,14 @@ import logging
 import os
 import platform
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from darkpy._version import __version__
+from darkpy.errors import UsageError
 
 
 def cache_root() -> Path:
@@ -92,7 +99,45 @@ def njit(function: Callable[..., Any] | None = None, **options: Any) -> Any:
 
 def set_threads(count: int) -> None:
     """Use so many threads from now on (in the calling thread), within what was allowed at the start."""
-    numba.set_num_threads(max(1, min(count, numba.config.NUMBA_NUM_THREADS)))
+    numba.set_num_threads(max(1, min(count, threads_allowed(), numba.config.NUMBA_NUM_THREADS)))
+
+
+_one_at_a_time = threading.RLock()
+_lost_threads = False
+
+
+def threading_layer() -> str:
+    """What parallel kernels run on: "omp", "tbb", "workqueue"; "" before the first of them has run."""
+    try:
+        return str(numba.threading_layer())
+    except ValueError:
+        return ""
+
+
+@contextmanager
+def running() -> Iterator[None]:
+    """Around calls of parallel kernels: one thread at a time where Numba's threads bear no more.
+
+    Raises UsageError in a process forked from one whose kernels ran on OpenMP.
+    """
+    if _lost_threads:
+        raise UsageError("this process was forked after darkpy had computed, and OpenMP's threads do not survive a "
+                         "fork: start processes with the method 'spawn', or set NUMBA_THREADING_LAYER=workqueue")
+    if threading_layer() in ("omp", "tbb"):
+        yield
+    else:
+        with _one_at_a_time:
+            yield
+
+
+def _after_fork() -> None:
+    global _one_at_a_time, _lost_threads
+    _one_at_a_time = threading.RLock()  # whoever held it does not exist here
+    _lost_threads = threading_layer() == "omp"
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 

@@ -54,6 +54,7 @@ class Cpu(Reference):
         if kernel is None:
             return slow
         rule = spec.OPS[op]
+        from darkpy.jit import running
 
         def run(*args: Any, out: Any = None, **kw: Any) -> Any:
             if first_dtype(args) != "float32":
@@ -62,9 +63,11 @@ class Cpu(Reference):
                 outs = rule(*args, **kw)
                 many = isinstance(outs, tuple)
                 out = tuple(self.empty(o.shape, o.dtype or "float32") for o in (outs if many else (outs,)))
-                kernel(*out, *args, **kw)
+                with running():
+                    kernel(*out, *args, **kw)
                 return out if many else out[0]
-            kernel(*(out if isinstance(out, tuple) else (out,)), *args, **kw)
+            with running():
+                kernel(*(out if isinstance(out, tuple) else (out,)), *args, **kw)
             return out
 
         run.__name__ = op

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -33,6 +34,8 @@ class Conv:
     groups: int = 1
     slope: float = 1.0
     after: float = 1.0
+    twins: WeakValueDictionary[Any, Any] = field(default_factory=WeakValueDictionary)  # kernels for other batches that
+    # have packed the same weights, by algorithm
 
     @property
     def kernel(self) -> int:
@@ -72,8 +75,11 @@ class Direct(Kernel):
         self.parts: list[tuple[int, int, int, np.ndarray, np.ndarray | None]] = []
         # pairs of blocks as far as they go, and a last odd block by itself
         pairs = out.blocks // VECTORS
+        twin = conv.twins.get(("direct", planar), self)
+        conv.twins[("direct", planar)] = self
+        self.parts, self.weight_bytes = twin.parts, twin.weight_bytes
         for first, count, vectors in ((0, pairs, VECTORS), (pairs * VECTORS, out.blocks % VECTORS, 1)):
-            if count:
+            if count and twin is self:
                 packed, starts = self.pack(first, count, vectors)
                 self.parts.append((first, count, vectors, packed, starts))
                 self.weight_bytes += packed.nbytes
@@ -170,11 +176,15 @@ class Depthwise(Kernel):
         _, _, oh, ow = out.shape
         self.algorithm = f"depthwise {k}x{k}" + (f"/{conv.stride[0]}" if conv.stride != (1, 1) else "")
         self.flops = 2.0 * conv.weights.size * oh * ow * out.shape[0]
-        self.packed = aligned((out.blocks, k * k, LANES))
-        self.packed[:] = 0
-        full = np.zeros((out.blocks * LANES, k * k), np.float32)
-        full[:f] = conv.weights.reshape(f, -1) * conv.factor[:, None]
-        self.packed[...] = full.reshape(out.blocks, LANES, -1).transpose(0, 2, 1)
+        twin = conv.twins.get("depthwise", self)
+        conv.twins["depthwise"] = self
+        if twin is self:
+            full = np.zeros((out.blocks * LANES, k * k), np.float32)
+            full[:f] = conv.weights.reshape(f, -1) * conv.factor[:, None]
+            self.packed = aligned((out.blocks, k * k, LANES))
+            self.packed[...] = full.reshape(out.blocks, LANES, -1).transpose(0, 2, 1)
+        else:
+            self.packed = twin.packed
         self.weight_bytes = self.packed.nbytes
         reach = conv.dilation * (k - 1) - conv.pad
         last = [(o - 1) * s + reach - (n - 1) for o, s, n in zip((oh, ow), conv.stride, x.shape[2:], strict=True)]
@@ -235,8 +245,11 @@ class Winograd(Kernel):
         self.algorithm = f"winograd F({m}){'/2' if self.strided else ''} by {'filters' if self.by_filters else 'tiles'}"
         self.parts: list[tuple[int, int, int, np.ndarray]] = []
         pairs = out.blocks // VECTORS
+        twin = conv.twins.get(("winograd", m), self)
+        conv.twins[("winograd", m)] = self
+        self.parts, self.weight_bytes = twin.parts, twin.weight_bytes
         for first, count, vectors in ((0, pairs, VECTORS), (pairs * VECTORS, out.blocks % VECTORS, 1)):
-            if count:
+            if count and twin is self:
                 packed = aligned((count, self.scheme.unique**2, self.quads, DEPTH, vectors * LANES))
                 some = slice(first * LANES, (first + count * vectors) * LANES)
                 winograd.pack(np.ascontiguousarray(conv.weights[some]), conv.factor[some], self.scheme, vectors, packed)

@@ -16,13 +16,16 @@ from darkpy.plan.blocked import LANES, Blocked
 from darkpy.plan.convolution import Conv
 from darkpy.plan.trace import Program, Scaled, Step, Value
 
+Packs = dict[tuple[int, int], Any]  # by layer, and number of the convolution in it: Conv.twins
+
 
 class Lowering:
     """One pass over the steps; `maps` holds the blocked form of values that have one, `planar` those that exist as
     plain arrays."""
 
-    def __init__(self, program: Program, budget: float | None):
-        self.program = program
+    def __init__(self, program: Program, budget: float | None, packs: Packs):
+        self.program, self.packs = program, packs
+        self.convolutions: dict[int, int] = {}  # so many of each layer are lowered
         self.choices = choose.select(program, budget)
         self.steps: list[Any] = []
         self.maps: dict[Value, Blocked] = {}
@@ -89,6 +92,8 @@ class Lowering:
                 f % LANES or LANES * convolution.VECTORS % (f // groups)):
             return False
         conv = Conv(step.layer, weights, factor, np.zeros(f, np.float32), **step.kw)
+        count = self.convolutions[step.layer] = self.convolutions.get(step.layer, 0) + 1
+        conv.twins = self.packs.setdefault((step.layer, count), conv.twins)
         value = step.outs[0]
         residual: Value | None = None
         if bias := self.follower(value, "add_bias"):
@@ -182,6 +187,9 @@ class Lowering:
         return True
 
 
-def lower(program: Program, budget: float | None = None) -> Program:
-    """The same program on blocked maps where that is faster; `budget`: bytes of packed weights."""
-    return Lowering(program, budget).run()
+def lower(program: Program, budget: float | None = None, packs: Packs | None = None) -> Program:
+    """The same program on blocked maps where that is faster.
+
+    `budget`: bytes of packed weights; `packs`: what programs of the same net for other batches packed, for sharing.
+    """
+    return Lowering(program, budget, {} if packs is None else packs).run()

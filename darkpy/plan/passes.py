@@ -9,18 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from darkpy.ops import spec
+from darkpy.ops import Reference, spec
 from darkpy.plan.trace import Program, Scaled, Step, Value
 
 
 def optimise(program: Program) -> Program:
     """All passes in order."""
-    for run in (drop_copies, fold_batchnorm, drop_dead):
+    for run in (drop_copies, fold_constants, fold_batchnorm, drop_dead):
         run(program)
     return program
 
 
-def only_reader(program: Program, value: Value) -> Step | None:
+def only_reader(program: Program, value: Value) -> Any:
     """The step that reads `value`, if it is the only one and nobody outside wants the value."""
     readers = program.readers().get(value, [])
     return readers[0] if len(readers) == 1 and value not in program.outputs else None
@@ -41,13 +41,30 @@ def drop_copies(program: Program) -> None:
     program.steps = kept
 
 
+def fold_constants(program: Program) -> None:
+    """What depends on parameters only, such as the signs of binary weights, is computed now."""
+    ops = Reference()
+    written = {id(step.args[0]) for step in program.steps if step.op in spec.WRITES}
+    known: dict[Value, Any] = {}
+    kept = []
+    for step in program.steps:
+        step.args = tuple(known.get(a, a) if isinstance(a, Value) else a for a in step.args)
+        if step.op in spec.WRITES or "random" in step.kw or any(v in program.outputs for v in step.outs) or any(
+                isinstance(a, Value) or id(a) in written for a in step.args):
+            kept.append(step)
+            continue
+        results = getattr(ops, step.op)(*step.args, **step.kw)
+        known.update(zip(step.outs, results if isinstance(results, tuple) else (results,), strict=True))
+    program.steps = kept
+
+
 def fold_batchnorm(program: Program) -> None:
     """conv -> batchnorm becomes conv with scaled weights -> add_bias.  The trained weights stay as they are."""
     written = {id(step.args[0]) for step in program.steps if step.op in spec.WRITES}
     folded: list[Step] = []
-    makers: dict[Any, Step] = {step.outs[0]: step for step in program.steps if step.op in ("conv", "linear")}
+    makers: dict[Any, Any] = {step.outs[0]: step for step in program.steps if step.op in ("conv", "linear")}
     for step in program.steps:
-        conv: Any = makers.get(step.args[0]) if step.op == "batchnorm" and isinstance(step.args[0], Value) else None
+        conv = makers.get(step.args[0]) if step.op == "batchnorm" and isinstance(step.args[0], Value) else None
         if conv is None or only_reader(program, conv.outs[0]) is not step or any(
                 isinstance(a, Value) or id(a) in written for a in (*step.args[1:], conv.args[1])):
             folded.append(step)

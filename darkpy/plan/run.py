@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -9,16 +10,20 @@ from typing import Any
 import numpy as np
 
 from darkpy import jit
+from darkpy.errors import UsageError
 from darkpy.layers.base import Layer
 from darkpy.ops import Cpu, spec
 from darkpy.ops.spec import Shape
 from darkpy.plan import memory, passes
 from darkpy.plan.blocked import Blocked
+from darkpy.plan.explain import Explanation, explain
 from darkpy.plan.kernels import Kernel
-from darkpy.plan.lower import lower
+from darkpy.plan.lower import Packs, lower
 from darkpy.plan.trace import Program, Scaled, Step, Value, trace
 
 DTYPES = {"float32": np.float32, "int32": np.int32}
+
+KEPT = 4  # batch sizes a plan keeps programs for
 
 
 class Executable:
@@ -37,9 +42,10 @@ class Executable:
                 continue
             raw = self.arena[start + offset : start + offset + value.size * 4]
             self.arrays[value] = raw.view(DTYPES[value.dtype]).reshape(value.shape)
-        bound = [(step.layer, call) for step in program.steps for call in self.bind(step)]
+        bound = [(step, call) for step in program.steps for call in self.bind(step)]
         self.calls = [call for _, call in bound]
-        self.layer_of = [layer for layer, _ in bound]  # the layer each call came from
+        self.step_of = [step for step, _ in bound]  # the step each call came from
+        self.layer_of = [step.layer for step, _ in bound]
 
     def bind(self, step: Step | Kernel) -> Sequence[Any]:
         """Functions without arguments that run the step; none for views, which are made here once."""
@@ -81,26 +87,43 @@ class Executable:
 
 
 class Plan:
-    """plan(x) -> outputs of all output layers, x (N, C, H, W).  Compiled once for each batch size seen.
+    """plan(x) -> outputs of all output layers, x (N, C, H, W).  Compiled once for each batch size.
 
-    Parameters are read when a batch size is first seen: after training further, make a new plan.
+    The programs of the last few batch sizes are kept, and share their packed weights.  Parameters are read when a
+    program is compiled: after training further, make a new plan.
     """
 
     def __init__(self, layers: Sequence[Layer], wiring: Sequence[Sequence[int]], input_shape: Shape,
                  wanted: Sequence[int], threads: int | None = None):
         self.threads = threads or jit.threads_allowed()
         self.layers, self.wiring, self.input_shape, self.wanted = layers, wiring, input_shape, list(wanted)
-        self.programs: dict[int, Executable] = {}
-        self.lock = threading.Lock()  # the arena serves one call at a time
+        self.programs: dict[int, Executable] = {}  # by batch size, the last used last
+        self.packs: Packs = {}
+        self.lock = threading.RLock()  # the arena serves one call at a time
 
     def program(self, batch: int) -> Executable:
-        if batch not in self.programs:
-            traced = trace(self.layers, self.wiring, self.input_shape, batch, self.wanted)
-            self.programs[batch] = Executable(lower(passes.optimise(traced)))
-        return self.programs[batch]
+        """The program for so many images."""
+        with self.lock:
+            found = self.programs.pop(batch, None)
+            if found is None:
+                while len(self.programs) >= KEPT:
+                    del self.programs[next(iter(self.programs))]
+                with jit.running():
+                    traced = trace(self.layers, self.wiring, self.input_shape, batch, self.wanted)
+                    found = Executable(lower(passes.optimise(traced), packs=self.packs))
+            self.programs[batch] = found
+            return found
 
     def __call__(self, x: np.ndarray) -> list[np.ndarray]:
-        x = np.ascontiguousarray(x, np.float32).reshape(-1, *self.input_shape)
-        with self.lock:
+        """Raises UsageError for an x of another shape."""
+        x = np.ascontiguousarray(x, np.float32)
+        if not x.size or x.size % math.prod(self.input_shape):
+            raise UsageError(f"input of shape {x.shape}: this net takes (N, {', '.join(map(str, self.input_shape))})")
+        x = x.reshape(-1, *self.input_shape)
+        with self.lock, jit.running():
             jit.set_threads(self.threads)
             return self.program(len(x))(x)
+
+    def explain(self, batch: int = 1, passes: int = 5) -> Explanation:
+        """Each step with its algorithm, shape, operations and measured time; print it to see a table."""
+        return explain(self, batch, passes)

@@ -21,8 +21,8 @@ from bench.peers import PEERS
 TOLERANCE = {"f32": 1e-3, "bf16": 5e-2, "int8": 2e-1}  # of outputs, relative to the largest number
 SETTLE = 0.03  # seconds between turns: threads that still spin after their work come to rest
 DISTURBED = 0.1  # cores that others kept busy during a turn: such a turn is repeated, and counts only if need be
-TRIES = 3
-SLOW = 1.0  # seconds: a peer slower than this has only every fourth turn, of one inference
+TRIES = 2
+SLOW = 2.0  # seconds: a peer slower than this has only every fourth turn, of one inference
 
 
 @dataclass
@@ -120,9 +120,10 @@ def row(worker: Worker, ours: Worker | None, net: str, threads: int, options: ar
                            "peer": worker.peer}
     if worker.failed or not worker.rounds:
         return out | {"failed": worker.failed or "no round was run"}
-    out |= {"version": worker.hello["version"], "error": worker.hello["error"],
-            "agrees": worker.hello["error"] <= TOLERANCE[options.precision], "inferences": len(worker.times("wall")),
-            "rounds": len(worker.rounds),
+    hello = worker.hello
+    out |= {"version": hello["version"], "error": hello["error"],
+            "agrees": hello["error"] <= TOLERANCE[options.precision] * hello["slack"],
+            "inferences": len(worker.times("wall")), "rounds": len(worker.rounds),
             "disturbed_rounds": sum(one["foreign"] >= DISTURBED for one in worker.rounds.values())}
     for kind in ("wall", "cpu"):
         times = worker.times(kind)

@@ -61,7 +61,7 @@ def main() -> None:
         traceback.print_exc()
         print(json.dumps({"failed": f"{type(e).__name__}: {e}".splitlines()[0][:200]}), file=answers)
         return
-    print(json.dumps({"version": peer.version, "error": error, "first": first}), file=answers)
+    print(json.dumps({"version": peer.version, "error": error, "slack": peer.slack, "first": first}), file=answers)
     for line in sys.stdin:
         order = json.loads(line)
         print(json.dumps(measure(peer, x, order["seconds"], order["warm"])), file=answers)

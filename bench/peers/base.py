@@ -32,6 +32,7 @@ class Peer:
     """
 
     activated = False
+    slack = 1.0  # by how much more than usual its numbers may differ, with a reason
     version = ""
 
     def __init__(self, job: Job):

@@ -75,7 +75,8 @@ def network(end: str, folder: Any) -> Any:
 def run(graph: Graph, x: np.ndarray) -> list[np.ndarray]:
     ops, values = Reference(), {INPUT: x}
     for node in graph.nodes:
-        xs, o = [values[name] for name in node.inputs], {k: tuple(v) if isinstance(v, list) else v for k, v in node.options.items()}
+        xs = [values[name] for name in node.inputs]
+        o = {key: tuple(v) if isinstance(v, list) else v for key, v in node.options.items()}  # JSON has no tuples
         if node.op == "conv":
             o.pop("size")
             kind = o.pop("activation")

@@ -137,7 +137,6 @@ def chart(rows: list[dict[str, Any]], path: Path) -> None:
 
 
 def write(folder: Path, rows: list[dict[str, Any]], facts: dict[str, Any], rounds: int, seconds: float) -> None:
-    show(rows)
     folder.mkdir(parents=True, exist_ok=True)
     everything = {"machine": facts, "rounds": rounds, "seconds": round(seconds), "rows": rows}
     (folder / "results.json").write_text(json.dumps(everything, indent=1) + "\n")

@@ -17,12 +17,12 @@ import psutil
 
 from bench import nets, report
 from bench.peers import PEERS
+from bench.worker import SLOW
 
 TOLERANCE = {"f32": 1e-3, "bf16": 5e-2, "int8": 2e-1}  # of outputs, relative to the largest number
 SETTLE = 0.03  # seconds between turns: threads that still spin after their work come to rest
 DISTURBED = 0.1  # cores that others kept busy during a turn: such a turn is repeated, and counts only if need be
 TRIES = 2
-SLOW = 2.0  # seconds: a peer slower than this has only every fourth turn, of one inference
 
 
 @dataclass
@@ -54,6 +54,7 @@ class Worker:
         return self.hello.get("failed", "")
 
     def turn(self, number: int, seconds: float) -> None:
+        """A slow peer has only every fourth turn, of one inference."""
         slow = self.hello["first"] > SLOW
         if slow and number % 4:
             return
@@ -174,7 +175,9 @@ def main() -> int:
                 rows += compare(net, threads, options)
             except FileNotFoundError as e:
                 report.note(f"{net} is left out: no {e}")
-    report.write(options.out, rows, report.machine(), options.rounds, time.time() - started)
+                break
+            report.show(rows[-len(options.peers) :])
+            report.write(options.out, rows, report.machine(), options.rounds, time.time() - started)
     return 0 if all(r.get("agrees", True) for r in rows) else 1
 
 

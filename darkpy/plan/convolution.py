@@ -11,7 +11,7 @@ import numpy as np
 from darkpy.jit import threads_allowed
 from darkpy.ops.cpu import direct, winograd
 from darkpy.ops.cpu.tasks import arguments
-from darkpy.ops.cpu.tile import DEPTH, LANES, VECTORS, WIDE, rows_for
+from darkpy.ops.cpu.tile import DEPTH, LANES, VECTORS, WIDE, Shape, rows_for, tile_function
 from darkpy.plan.blocked import PIXEL, Blocked
 from darkpy.plan.kernels import Call, Kernel
 
@@ -105,10 +105,10 @@ class Direct(Kernel):
             return store, starts + begin * c // DEPTH
         if self.planar:
             packed = aligned((count, c * k * k, vectors * LANES))
-            direct.pack_planar(packed, np.ascontiguousarray(w), factor, vectors)
+            direct.pack(packed, np.ascontiguousarray(w), factor, planar=True)
             return packed, None
-        packed = aligned((count, k, k, -(-c // DEPTH), DEPTH, vectors * LANES))
-        direct.pack_dense(packed, np.ascontiguousarray(w), factor, vectors)
+        packed = aligned((count, k * k, -(-c // DEPTH), DEPTH, vectors * LANES))
+        direct.pack(packed, np.ascontiguousarray(w), factor, planar=False)
         return packed, None
 
     def offsets(self, packed: np.ndarray, starts: np.ndarray | None, block: int, row: int) -> np.ndarray:
@@ -119,7 +119,7 @@ class Direct(Kernel):
             _, c, h, w = self.reads[0].shape
             channel, p, q = np.indices((c, k, k)).reshape(3, -1)
             return (((channel * h + p * conv.dilation) * w + q * conv.dilation) * 4)[None].astype(np.int64)
-        quads = packed.shape[3]
+        quads = packed.shape[2]
         p, q, quad = np.indices((k, k, quads)).reshape(3, -1)
         shift = (p * conv.dilation - conv.pad) * row + (q * conv.dilation - conv.pad) * PIXEL
         channel = (quad + (np.zeros(1, np.int64) if starts is None else starts)[:, None]) * DEPTH
@@ -157,12 +157,14 @@ class Direct(Kernel):
         for first, count, vectors, packed, starts in self.parts:
             table = np.ascontiguousarray(self.offsets(packed, starts, block, row))
             bands, groups = self.split(count, table.shape[1], vectors)
+            shape = Shape(rows_for(ow), vectors, 1 if self.planar else DEPTH, conv.stride[1])
+            tile = tile_function(shape)
             slots = arguments(
                 packed.ctypes.data, packed[0].nbytes, table.ctypes.data, table.shape[1],
                 table.strides[0] if len(table) > 1 else 0, bias.ctypes.data + first * PIXEL, src, shifted(dst, first),
-                shifted(res, first), oh, ow, count, bands, groups, y.border, conv.slope, conv.after)
-            task = direct.kernel(rows_for(ow), vectors, 1 if self.planar else DEPTH, conv.stride[1])
-            calls.append(Call(n * groups * bands, task, slots, (table, bias, packed)))
+                shifted(res, first), oh, ow, count, bands, groups, y.border, conv.slope, conv.after, tile.address,
+                shape.rows, vectors)
+            calls.append(Call(n * groups * bands, direct.direct(), slots, (table, bias, packed)))
         return calls
 
 
@@ -200,12 +202,13 @@ class Depthwise(Kernel):
         tap = (p * conv.dilation - conv.pad) * row + (q * conv.dilation - conv.pad) * PIXEL
         table = np.ascontiguousarray((tap + np.arange(y.blocks)[:, None] * block).astype(np.int64))
         bands = max(1, min(oh, -(-4 * threads_allowed() // (n * y.blocks))))
+        shape = Shape(rows_for(ow), 1, 1, conv.stride[1], depthwise=1)
         slots = arguments(
             self.packed.ctypes.data, self.packed[0].nbytes, table.ctypes.data, table.shape[1], table.strides[0],
             bias.ctypes.data, (base, image, conv.stride[1] * PIXEL, conv.stride[0] * row), memory.place(y), res, oh,
-            ow, y.blocks, bands, y.blocks, y.border, conv.slope, conv.after)
-        task = direct.kernel(rows_for(ow), 1, 1, conv.stride[1], 1)
-        return [Call(n * y.blocks * bands, task, slots, (table, bias, self.packed))]
+            ow, y.blocks, bands, y.blocks, y.border, conv.slope, conv.after, tile_function(shape).address, shape.rows,
+            1)
+        return [Call(n * y.blocks * bands, direct.direct(), slots, (table, bias, self.packed))]
 
 
 class Winograd(Kernel):
@@ -252,7 +255,7 @@ class Winograd(Kernel):
             if count and twin is self:
                 packed = aligned((count, self.scheme.unique**2, self.quads, DEPTH, vectors * LANES))
                 some = slice(first * LANES, (first + count * vectors) * LANES)
-                winograd.pack(np.ascontiguousarray(conv.weights[some]), conv.factor[some], self.scheme, vectors, packed)
+                winograd.pack(np.ascontiguousarray(conv.weights[some]), conv.factor[some], self.scheme, packed)
                 self.parts.append((first, count, vectors, packed))
                 self.weight_bytes += packed.nbytes
 
@@ -269,19 +272,21 @@ class Winograd(Kernel):
         rows = rows_for(self.batch, WINOGRAD_ROWS)
         chunks = -(-self.tiles // self.batch)
         calls = []
+        read_tile, write_tile = winograd.transforms(self.m, int(self.strided))
         for part, (first, count, vectors, packed) in enumerate(self.parts):
+            tile = tile_function(Shape(rows, vectors, epilogue=0))
             slots = arguments(
                 packed.ctypes.data, packed[0, 0].nbytes, offsets.ctypes.data, self.quads, 0,
                 bias.ctypes.data + first * PIXEL, src, shifted(dst, first), shifted(res, first), h, w, n, count,
                 self.input_blocks, self.batch, memory.array(self.scratch).ctypes.data, self.spare, y.border,
-                conv.slope, conv.after, chunks, self.tiles)
+                conv.slope, conv.after, chunks, self.tiles, tile.address, read_tile.address, write_tile.address, rows,
+                vectors, self.m, self.scheme.t, self.m * (2 if self.strided else 1), self.scheme.unique)
             keep = (bias, offsets, packed)
             if self.by_filters:
-                read, write = winograd.by_filters(rows, vectors, self.m, int(self.strided))
+                read, write = winograd.by_filters()
                 if part == 0:  # all parts share the transformed input
                     calls.append(Call(self.input_blocks, read, slots, keep))
                 calls.append(Call(count, write, slots, keep))
             else:
-                task = winograd.by_tiles(rows, vectors, self.m, int(self.strided))
-                calls.append(Call(chunks, task, slots, keep))
+                calls.append(Call(chunks, winograd.by_tiles(), slots, keep))
         return calls

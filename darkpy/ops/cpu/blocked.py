@@ -14,30 +14,9 @@ from numba import types
 
 from darkpy.jit import intrinsic
 from darkpy.ops.cpu.direct import clear_edges
-from darkpy.ops.cpu.tasks import ints, number, task
+from darkpy.ops.cpu.tasks import get_float, ints, number, put_float, task
 from darkpy.ops.cpu.tile import BYTES, LANES, copy_vector
-from darkpy.ops.cpu.vector import F32, Emit
-
-
-@intrinsic
-def get_float(context, address):
-    """The float at an address."""
-
-    def generate(cx, builder, _, args):
-        return Emit(builder).scalar(args[0])
-
-    return types.float32(types.int64), generate
-
-
-@intrinsic
-def put_float(context, address, value):
-    """Store a float at an address."""
-
-    def generate(cx, builder, _, args):
-        builder.store(args[1], builder.inttoptr(args[0], F32.as_pointer())).align = 4
-        return cx.get_dummy_value()
-
-    return types.void(types.int64, types.float32), generate
+from darkpy.ops.cpu.vector import Emit
 
 
 @intrinsic

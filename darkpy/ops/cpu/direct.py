@@ -4,7 +4,7 @@ A blocked map keeps 16 channels of a pixel side by side: layout (N, C/16, H, W, 
 plane, so that taps outside the image read zeros and the kernel needs no case for edges.  Who writes a map also clears
 its border (memory is shared, see plan/memory.py).
 
-Weights are packed once as (blocks of 16*vectors filters, taps and groups of 4 channels, 4, 16*vectors).
+Weights are packed once as (blocks of 16*vectors filters, taps, groups of 4 channels, 4, 16*vectors).
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from darkpy.jit import njit, prange
-from darkpy.ops.cpu.tasks import ints, number, task
-from darkpy.ops.cpu.tile import BYTES, DEPTH, LANES, rows_of, tile, tile_shape, vectors_of, zero_vector
+from darkpy.jit import njit
+from darkpy.ops.cpu.tasks import arguments, call, get_float, ints, number, put_float, run, task
+from darkpy.ops.cpu.tile import BYTES, DEPTH, LANES, zero_vector
 
 
-@njit(inline="always")
+@njit
 def clear_row(address, pixels):
     for i in range(pixels):
         zero_vector(address + i * BYTES)
 
 
-@njit(inline="always")
+@njit
 def clear_edges(base, row, width, lead, trail, first, last, height):
     """Zero the border of one plane beside rows first..last, and above and below it where these rows touch its ends.
 
@@ -41,84 +41,83 @@ def clear_edges(base, row, width, lead, trail, first, last, height):
             clear_row(base + i * row - lead * BYTES, lead + width + trail)
 
 
-@njit(inline="always")
-def direct_part(shape, t, p):
-    """Rows `band` of `bands` of the blocks `group` of `groups` of one image; the arguments are those of `arguments`."""
-    rows, vectors = rows_of(shape), vectors_of(shape)
-    weights, wbytes, offsets, n, per_block, bias = ints(p, 0, 6)
-    src, src_image, src_pixel, src_row = ints(p, 6, 4)
-    dst, dst_image, dst_block, dst_row = ints(p, 10, 4)
-    res, res_image, res_block, res_row = ints(p, 14, 4)
-    oh, ow, blocks, bands, groups, lead, trail = ints(p, 18, 7)
-    slope, after = number(p, 25), number(p, 26)
-    image, group, band = t // (groups * bands), t // bands % groups, t % bands
-    row0, row1 = oh * band // bands, oh * (band + 1) // bands
-    for block in range(blocks * group // groups, blocks * (group + 1) // groups):
-        plane = dst + image * dst_image + block * vectors * dst_block
-        for v in range(vectors):
-            clear_edges(plane + v * dst_block, dst_row, ow, lead, trail, row0, row1, oh)
-        for i in range(row0, row1):
-            a = src + image * src_image + i * src_row
-            out = plane + i * dst_row
-            extra = res + image * res_image + block * vectors * res_block + i * res_row if res != 0 else 0
-            for j in range(0, ow, rows):
-                tile(shape, n, offsets + block * per_block, a + j * src_pixel, weights + block * wbytes,
-                     bias + block * vectors * BYTES, slope, extra + j * BYTES if extra != 0 else 0, res_block, after,
-                     out + j * BYTES, dst_block, min(rows, ow - j))
-
-
 @cache
-def kernel(rows: int, vectors: int, depth: int, step: int, depthwise: int = 0) -> Any:
-    """The task of a direct convolution with this tile.
+def direct() -> Any:
+    """Rows `band` of `bands` of the blocks `group` of `groups` of one image.
 
     Arguments: weights, bytes of a block of them; table of n input offsets (bytes), n, bytes from one block's table to
     the next (0: all the same); bias; src (address of the first tap's pixel, bytes from image to image, output pixel to
     output pixel, output row to output row); dst and res (address of pixel 0,0; bytes from image to image, block to
-    block, row to row; res 0: none); OH, OW, blocks of filters; bands of rows and groups of blocks the work is cut in;
-    border (lead, trail) of dst; the two slopes.
+    block, row to row; res 0: none); OH, OW, blocks of filters; bands and groups the work is cut in; border (lead,
+    trail) of dst; the two slopes; the tile function, its rows and vectors.
     """
-    shape = tile_shape(rows, vectors, depth, step, depthwise=depthwise)
 
     @task
     def direct(t, thread, p):
-        direct_part(shape, t, p)
+        weights, wbytes, offsets, n, per_block, bias = ints(p, 0, 6)
+        src, src_image, src_pixel, src_row = ints(p, 6, 4)
+        dst, dst_image, dst_block, dst_row = ints(p, 10, 4)
+        res, res_image, res_block, res_row = ints(p, 14, 4)
+        oh, ow, blocks, bands, groups, lead, trail = ints(p, 18, 7)
+        slope, after = number(p, 25), number(p, 26)
+        tile, rows, vectors = ints(p, 27, 3)
+        image, group, band = t // (groups * bands), t // bands % groups, t % bands
+        row0, row1 = oh * band // bands, oh * (band + 1) // bands
+        for block in range(blocks * group // groups, blocks * (group + 1) // groups):
+            plane = dst + image * dst_image + block * vectors * dst_block
+            for v in range(vectors):
+                clear_edges(plane + v * dst_block, dst_row, ow, lead, trail, row0, row1, oh)
+            for i in range(row0, row1):
+                a = src + image * src_image + i * src_row
+                out = plane + i * dst_row
+                extra = res + image * res_image + block * vectors * res_block + i * res_row if res != 0 else 0
+                for j in range(0, ow, rows):
+                    r = extra + j * BYTES if extra != 0 else 0
+                    call(tile, (n, offsets + block * per_block, a + j * src_pixel, weights + block * wbytes,
+                                bias + block * vectors * BYTES, slope, r, res_block, after, out + j * BYTES,
+                                dst_block, min(rows, ow - j)))
 
     return direct
 
 
-@njit(parallel=True)
-def pack_dense(packed, w, factor, vectors):
-    """packed (blocks, K, K, quads, 4, 16*vectors) <- w (F, C, K, K) times a factor per filter; what is missing
-    is 0."""
-    f, c, k, _ = w.shape
-    blocks, quads = packed.shape[0], packed.shape[3]
-    for index in prange(blocks * vectors * LANES):
-        o = np.int64(index)
-        block, lane = o // (vectors * LANES), o % (vectors * LANES)
-        for p in range(k):
-            for q in range(k):
-                for quad in range(quads):
-                    for d in range(DEPTH):
-                        i = quad * DEPTH + d
-                        packed[block, p, q, quad, d, lane] = w[o, i, p, q] * factor[o] if o < f and i < c else 0
+@cache
+def pack_task() -> Any:
+    """One block of filters: addresses of packed, w, factor; F, C, taps, quads, width of a block; depth (1: planar)."""
+
+    @task
+    def pack(t, thread, p):
+        packed, w, factor, filters, channels, taps, quads, width, depth = ints(p, 0, 9)
+        out = packed + t * taps * quads * depth * width * 4
+        for tap in range(taps):
+            for i in range(quads * depth):
+                # planar: channels outside, taps inside, one after the other
+                place = tap * quads * depth + i if depth > 1 else i * taps + tap
+                for lane in range(width):
+                    o = t * width + lane
+                    v = np.float32(0)
+                    if o < filters and i < channels:
+                        v = get_float(w + ((o * channels + i) * taps + tap) * 4) * get_float(factor + o * 4)
+                    put_float(out + (place * width + lane) * 4, v)
+
+    return pack
 
 
-@njit(parallel=True)
-def pack_planar(packed, w, factor, vectors):
-    """packed (blocks, C*K*K, 16*vectors) <- w (F, C, K, K), for planar input and depth 1."""
+def pack(packed: np.ndarray, w: np.ndarray, factor: np.ndarray, planar: bool) -> None:
+    """Weights w (F, C, K, K) times a factor per filter; filters and channels that are missing are 0.
+
+    packed: (blocks, K*K, quads, 4, filters in a block), or if planar (blocks, C*K*K, filters in a block).
+    """
     f, c, k, _ = w.shape
-    for index in prange(packed.shape[0] * vectors * LANES):
-        o = np.int64(index)
-        block, lane = o // (vectors * LANES), o % (vectors * LANES)
-        for i in range(c * k * k):
-            packed[block, i, lane] = w[o, i // (k * k), i // k % k, i % k] * factor[o] if o < f else 0
+    slots = arguments(packed.ctypes.data, w.ctypes.data, factor.ctypes.data, f, c, k * k,
+                      c if planar else packed.shape[2], packed.shape[-1], 1 if planar else DEPTH)
+    run(packed.shape[0], pack_task().address, slots.ctypes.data)
 
 
 def grouped_dense(w: np.ndarray, groups: int, vectors: int) -> tuple[np.ndarray, np.ndarray]:
     """Weights of a grouped convolution as dense blocks: (blocked weights, first channel quad of each block).
 
     A block of 16*vectors filters needs the channels of its groups only; they are spread over a dense (F', C', K, K)
-    piece with zeros where a filter does not see a channel.  Returns packed (blocks, K, K, quads, 4, 16*vectors).
+    piece with zeros where a filter does not see a channel.  Returns packed (blocks, K*K, quads, 4, 16*vectors).
     """
     f, cg, k, _ = w.shape
     per_group = f // groups
@@ -136,4 +135,4 @@ def grouped_dense(w: np.ndarray, groups: int, vectors: int) -> tuple[np.ndarray,
         block, lane = divmod(o, width)
         channels = o // per_group * cg + np.arange(cg) - starts[block] * DEPTH
         packed[block, :, :, channels // DEPTH, channels % DEPTH, lane] = w[o]
-    return packed, starts
+    return packed.reshape(blocks, k * k, quads, DEPTH, width), starts

@@ -1,29 +1,31 @@
 """Tasks: how the plan's kernels run in parallel.
 
 A kernel is a function task(t, thread, arguments) that does the t-th part of its work; `arguments` is the address of a
-block of 8-byte slots.  It is compiled to a plain C function, one for each shape of its inner tile, and one small
-parallel loop, compiled once, calls it by address.  So a new tile shape costs a fraction of a second to compile instead
-of several, and a call costs microseconds however many arguments there are.
+block of 8-byte slots.  It is compiled to a plain C function, and one small parallel loop, compiled once, calls it by
+address.  Inner functions that come in several shapes (register tiles, Winograd transforms) are C functions of their
+own, whose addresses are among the arguments.  So each piece is compiled once, in a fraction of a second, and a call
+costs microseconds however many arguments there are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
 from numba import get_thread_id, types
+from numba.core import cgutils
 
 from darkpy.jit import intrinsic, njit, numba, prange
 from darkpy.ops.cpu.vector import F32, I64
 
-SIGNATURE = "void(int64, int64, int64)"
+
+def compiled(signature: str) -> Any:
+    """Compile a C function, or take it from the cache.  What it closes over is part of it: use constants only."""
+    return numba.cfunc(signature, cache=True, error_model="numpy")
 
 
-def task(function: Callable[[int, int, int], None]) -> Any:
-    """Compile a task, or take it from the cache.  What it closes over is part of it: use constants only."""
-    return numba.cfunc(SIGNATURE, cache=True, error_model="numpy")(function)
+task = compiled("void(int64, int64, int64)")
 
 
 def arguments(*values: Any) -> np.ndarray:
@@ -67,17 +69,43 @@ def number(context, address, slot):
 
 
 @intrinsic
-def _call(context, address, t, thread, slots):
+def get_float(context, address):
+    """The float at an address."""
+
     def generate(cx, builder, _, args):
-        kind = ir.FunctionType(ir.VoidType(), [I64] * 3)
-        builder.call(builder.inttoptr(args[0], kind.as_pointer()), args[1:])
+        value = builder.load(builder.inttoptr(args[0], F32.as_pointer()))
+        value.align = 4
+        return value
+
+    return types.float32(types.int64), generate
+
+
+@intrinsic
+def put_float(context, address, value):
+    """Store a float at an address."""
+
+    def generate(cx, builder, _, args):
+        builder.store(args[1], builder.inttoptr(args[0], F32.as_pointer())).align = 4
         return cx.get_dummy_value()
 
-    return types.void(*[types.int64] * 4), generate
+    return types.void(types.int64, types.float32), generate
+
+
+@intrinsic
+def call(context, address, args):
+    """The C function at an address, with a tuple of int64 and float32 arguments and without result."""
+    kinds = [F32 if isinstance(kind, types.Float) else I64 for kind in args]
+
+    def generate(cx, builder, _, values):
+        function = builder.inttoptr(values[0], ir.FunctionType(ir.VoidType(), kinds).as_pointer())
+        builder.call(function, cgutils.unpack_tuple(builder, values[1], len(kinds)))
+        return cx.get_dummy_value()
+
+    return types.void(types.int64, args), generate
 
 
 @njit(parallel=True)
 def run(count, address, slots):
     """task(t, thread, slots) for t < count, shared out among the threads."""
     for t in prange(count):
-        _call(address, np.int64(t), np.int64(get_thread_id()), slots)
+        call(address, (np.int64(t), np.int64(get_thread_id()), slots))

@@ -7,22 +7,21 @@ tap and a group of channels, p counts pixels along a row, and each B[j][c][v] is
 With depth 1 and planar input the same loop serves a first layer; the `depthwise` form multiplies vectors channel by
 channel.  The epilogue adds bias, rectifies, adds a residual, rectifies again, and stores: no second pass over memory.
 
-The tile's shape travels in the type of an argument, so that Numba compiles and caches one variant a shape: an array
-of records whose fields are as long as the numbers they stand for, `shape = tile_shape(rows=13, vectors=2, ...)`.
+`tile_function` gives the address of the tile of a shape, compiled when it is first asked for.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import llvmlite.binding as llvm
-import numpy as np
-from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
 from darkpy.jit import intrinsic, numba
+from darkpy.ops.cpu.tasks import compiled
 from darkpy.ops.cpu.vector import BYTES, I64, LANES, VECTOR, Emit
 
 DEPTH = 4  # channels per turn of the inner loop; longer turns spill registers
@@ -49,44 +48,19 @@ def rows_for(width: int, among: tuple[int, ...] = ROWS) -> int:
     return min(among, key=lambda rows: (-(-width // rows) * rows, -rows))
 
 
-FIELDS = ("rows", "vectors", "depth", "step", "epilogue", "depthwise", "output", "strided")
+class Shape(NamedTuple):
+    """What a tile is compiled for; `step` counts input pixels from one output pixel to the next."""
+
+    rows: int
+    vectors: int
+    depth: int = DEPTH
+    step: int = 1
+    epilogue: int = 1
+    depthwise: int = 0
 
 
-def tile_shape(rows: int, vectors: int, depth: int = DEPTH, step: int = 1, epilogue: int = 1, depthwise: int = 0,
-               output: int = 0, strided: int = 0) -> np.ndarray:
-    """The argument whose type tells the kernels a tile's shape.
-
-    `step` counts input pixels from one output pixel to the next; `output` is the side of a Winograd output tile,
-    `strided` whether that is of a convolution with stride 2.
-    """
-    lengths = (rows, vectors, depth, step, epilogue, depthwise, output, strided)
-    return np.zeros(1, [(name, "i1", (n + 1,)) for name, n in zip(FIELDS, lengths, strict=True)])
-
-
-def lengths_of(shape: Any) -> dict[str, int]:
-    """The numbers in the Numba type of a tile_shape."""
-    return {name: shape.dtype.fields[name].type.shape[0] - 1 for name in FIELDS}
-
-
-def _reader(name: str) -> Any:
-    @intrinsic
-    def read(context, shape):
-        value = lengths_of(shape)[name]
-
-        def generate(cx, builder, _, args):
-            return ir.Constant(I64, value)
-
-        return types.int64(shape), generate
-
-    return read
-
-
-rows_of, vectors_of, output_of, strided_of = (_reader(name) for name in ("rows", "vectors", "output", "strided"))
-
-
-def _emit_sums(e: Emit, lengths: dict[str, int], n: Any, offsets: Any, a: Any, b: Any) -> list[list[Any]]:
-    rows, vectors, depth, depthwise = (lengths[k] for k in ("rows", "vectors", "depth", "depthwise"))
-    step = lengths["step"]
+def _emit_sums(e: Emit, shape: Shape, n: Any, offsets: Any, a: Any, b: Any) -> list[list[Any]]:
+    rows, vectors, depth, step, _, depthwise = shape
     stride = step * (BYTES if depth > 1 or depthwise else 4)  # bytes from pixel to pixel
 
     def turn(j: Any, flat: list[Any]) -> list[Any]:
@@ -111,22 +85,24 @@ def _emit_store(e: Emit, sums: list[list[Any]], target: Any, block: Any) -> None
             e.store(y, e.at(e.scaled(target, block, v), p * BYTES))
 
 
-@intrinsic
-def tile(context, shape, n, offsets, a, b, bias, slope, residual, rblock, after, out, oblock, count):
+@intrinsic(prefer_literal=True)
+def _tile(context, rows, vectors, depth, step, epilogue, depthwise, n, offsets, a, b, bias, slope, residual, rblock,
+          after, out, oblock, count):
     """One tile.  Addresses are bytes as int64: `a` the first pixel's input, `b` its weights, `bias` 16*vectors floats,
     `residual` (0: none) and `out` the first pixel of the first block, blocks `rblock` and `oblock` bytes apart.
     Only `count` pixels are stored.  y = rectify(rectify(sum + bias, slope) + residual, after), the second
     rectifier only where there is a residual."""
-    lengths = lengths_of(shape)
-    rows, vectors, epilogue = lengths["rows"], lengths["vectors"], lengths["epilogue"]
+    constants = (rows, vectors, depth, step, epilogue, depthwise)
+    shape = Shape(*(c.literal_value for c in constants))
+    rows, vectors, _, _, epilogue, _ = shape
     integer = types.int64
-    signature = types.void(shape, integer, integer, integer, integer, integer, types.float32, integer, integer,
+    signature = types.void(*constants, integer, integer, integer, integer, integer, types.float32, integer, integer,
                            types.float32, integer, integer, integer)
 
     def generate(cx, builder, _, args):
-        _, n, offsets, a, b, bias, slope, residual, rblock, after, out, oblock, count = args
+        n, offsets, a, b, bias, slope, residual, rblock, after, out, oblock, count = args[6:]
         e = Emit(builder)
-        sums = _emit_sums(e, lengths, n, offsets, a, b)
+        sums = _emit_sums(e, shape, n, offsets, a, b)
         if epilogue:
             first = e.splat(slope)
             biases = [e.load(e.at(bias, v * BYTES)) for v in range(vectors)]
@@ -165,6 +141,19 @@ def tile(context, shape, n, offsets, a, b, bias, slope, residual, rblock, after,
     return signature, generate
 
 
+@cache
+def tile_function(shape: Shape) -> Any:
+    """The C function of a tile; the arguments are those of `_tile` behind its shape."""
+    rows, vectors, depth, step, epilogue, depthwise = shape
+
+    @compiled("void(int64, int64, int64, int64, int64, float32, int64, int64, float32, int64, int64, int64)")
+    def tile(n, offsets, a, b, bias, slope, residual, rblock, after, out, oblock, count):
+        _tile(rows, vectors, depth, step, epilogue, depthwise, n, offsets, a, b, bias, slope, residual, rblock, after,
+              out, oblock, count)
+
+    return tile
+
+
 @intrinsic
 def zero_vector(context, address):
     """16 zeros at an address."""
@@ -189,5 +178,5 @@ def copy_vector(context, target, source):
     return types.void(types.int64, types.int64), generate
 
 
-__all__ = ["BYTES", "DEPTH", "LANES", "ROWS", "VECTORS", "WIDE", "copy_vector", "lengths_of", "output_of", "rows_for",
-           "rows_of", "strided_of", "tile", "tile_shape", "vectors_of", "zero_vector"]
+__all__ = ["BYTES", "DEPTH", "LANES", "ROWS", "VECTORS", "WIDE", "Shape", "copy_vector", "rows_for", "tile_function",
+           "zero_vector"]

@@ -23,22 +23,10 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from darkpy.jit import intrinsic, njit, prange
+from darkpy.jit import intrinsic, njit
 from darkpy.ops.cpu.direct import clear_edges
-from darkpy.ops.cpu.tasks import ints, number, task
-from darkpy.ops.cpu.tile import (
-    BYTES,
-    DEPTH,
-    LANES,
-    copy_vector,
-    lengths_of,
-    output_of,
-    rows_of,
-    strided_of,
-    tile,
-    tile_shape,
-    vectors_of,
-)
+from darkpy.ops.cpu.tasks import arguments, call, compiled, get_float, ints, number, put_float, run, task
+from darkpy.ops.cpu.tile import BYTES, DEPTH, copy_vector
 from darkpy.ops.cpu.vector import Emit
 
 POINTS = [Fraction(p) for p in (0, 1, -1, 2, -2)] + [Fraction(1, 2), Fraction(-1, 2)]
@@ -149,19 +137,13 @@ class Scheme:
         return np.vstack([np.stack([outer[:, 0], 0 * outer[:, 0], outer[:, 1]], 1), [[0, 1, 0]]])
 
 
-def scheme_of(shape: Any) -> Scheme:
-    """The scheme named by the Numba type of a tile_shape."""
-    lengths = lengths_of(shape)
-    return Scheme(lengths["output"], bool(lengths["strided"]))
-
-
-@intrinsic
-def transform_input(context, shape, source, row, target, position):
+@intrinsic(prefer_literal=True)
+def _input(context, output, strided, source, row, target, position):
     """B' d B of the t x t patch at `source` (rows `row` bytes apart): t*t vectors, `position` bytes apart."""
-    scheme = scheme_of(shape)
+    scheme = Scheme(output.literal_value, bool(strided.literal_value))
 
     def generate(cx, builder, _, args):
-        _, source, row, target, position = args
+        source, row, target, position = args[2:]
         e = Emit(builder)
         t = scheme.t
         half = [scheme.input(e, [e.load(e.at(e.scaled(source, row, i), j * BYTES)) for j in range(t)])
@@ -171,16 +153,16 @@ def transform_input(context, shape, source, row, target, position):
                 e.store(value, e.scaled(target, position, i * t + j))
         return cx.get_dummy_value()
 
-    return types.void(shape, *[types.int64] * 4), generate
+    return types.void(output, strided, *[types.int64] * 4), generate
 
 
-@intrinsic
-def transform_output(context, shape, source, position, bias, slope, residual, rrow, after, target, row):
+@intrinsic(prefer_literal=True)
+def _output(context, output, strided, source, position, bias, slope, residual, rrow, after, target, row):
     """A' M A of t*t sums, then bias, rectifier, residual (0: none) and rectifier: an m x m tile at `target`."""
-    scheme = scheme_of(shape)
+    scheme = Scheme(output.literal_value, bool(strided.literal_value))
 
     def generate(cx, builder, _, args):
-        _, source, position, bias, slope, residual, rrow, after, target, row = args
+        source, position, bias, slope, residual, rrow, after, target, row = args[2:]
         e = Emit(builder)
         m, t = scheme.m, scheme.t
         half = [scheme.output(e, [e.load(e.scaled(source, position, i * t + j)) for j in range(t)])
@@ -201,172 +183,186 @@ def transform_output(context, shape, source, position, bias, slope, residual, rr
         return cx.get_dummy_value()
 
     i64, f32 = types.int64, types.float32
-    return types.void(shape, i64, i64, i64, f32, i64, i64, f32, i64, i64), generate
+    return types.void(output, strided, i64, i64, i64, f32, i64, i64, f32, i64, i64), generate
 
 
-@njit(inline="always")
+@cache
+def transforms(output: int, strided: int) -> tuple[Any, Any]:
+    """The C functions of a scheme's two transforms, with the arguments of `_input` and `_output` behind its numbers."""
+
+    @compiled("void(int64, int64, int64, int64)")
+    def winograd_input(source, row, target, position):
+        _input(output, strided, source, row, target, position)
+
+    @compiled("void(int64, int64, int64, float32, int64, int64, float32, int64, int64)")
+    def winograd_output(source, position, bias, slope, residual, rrow, after, target, row):
+        _output(output, strided, source, position, bias, slope, residual, rrow, after, target, row)
+
+    return winograd_input, winograd_output
+
+
+# Arguments of the tasks, slots 0 to 17 as in `direct` (src has steps image, block, row and starts one pixel before the
+# image; per_block is unused); H, W; images, blocks of filters, blocks of input, tiles in a batch; scratch memory and
+# bytes of it a thread; border (lead, trail); the two slopes; number of batches and of tiles; the functions of the tile
+# and of the two transforms; rows and vectors of the tile; m, t, input pixels from tile to tile, unique weights.
+
+
+@njit
 def copy_patch(target, trow, source, srow, height, width):
     for i in range(height):
         for j in range(width):
             copy_vector(target + i * trow + j * BYTES, source + i * srow + j * BYTES)
 
 
-@njit(inline="always")
-def put_tile(shape, sums, position, bias, slope, after, res, res_row, out, out_row, height, width, spare):
+@njit
+def read_tiles(p, block, first, last, values):
+    """Transform tiles first..last of one block of input channels to `values` (position, block, tile)."""
+    src, src_image, src_block, src_row = ints(p, 6, 4)
+    h, w, _, _, inputs, batch = ints(p, 18, 6)
+    transform = ints(p, 33, 1)[0]
+    m, _, reach, _ = ints(p, 37, 4)
+    across, down = (w + m - 1) // m, (h + m - 1) // m
+    for i in range(first, last):
+        image, y, x = i // (across * down), i // across % down * reach, i % across * reach
+        call(transform, (src + image * src_image + block * src_block + y * src_row + x * BYTES, src_row,
+                         values + (block * batch + i - first) * BYTES, inputs * batch * BYTES))
+
+
+@njit
+def put_tile(finish, m, sums, position, bias, slope, after, res, res_row, out, out_row, height, width, spare):
     """Finish one output tile of which height x width pixels lie in the image; partial ones go through `spare`."""
-    m = output_of(shape)
     whole = height == m and width == m
     extra, erow = res, res_row
     if res != 0 and not whole:
         extra, erow = spare + m * m * BYTES, m * BYTES
         copy_patch(extra, erow, res, res_row, height, width)
     target, row = (out, out_row) if whole else (spare, m * BYTES)
-    transform_output(shape, sums, position, bias, slope, extra, erow, after, target, row)
+    call(finish, (sums, position, bias, slope, extra, erow, after, target, row))
     if not whole:
         copy_patch(out, out_row, spare, m * BYTES, height, width)
 
 
-@njit(inline="always")
-def read_tiles(shape, p, block, first, last, values, batch, step):
-    """Transform tiles first..last of one block of input channels to `values` (position, block, tile)."""
-    m = output_of(shape)
-    src, src_image, src_block, src_row = ints(p, 6, 4)
-    h, w = ints(p, 18, 2)
-    across, down = (w + m - 1) // m, (h + m - 1) // m
-    reach = 2 * m if strided_of(shape) else m  # input pixels from tile to tile
-    for i in range(first, last):
-        image, y, x = i // (across * down), i // across % down * reach, i % across * reach
-        transform_input(shape, src + image * src_image + block * src_block + y * src_row + x * BYTES, src_row,
-                        values + (block * batch + i - first) * BYTES, step)
-
-
-@njit(inline="always")
-def write_tiles(shape, p, block, first, last, values, sums, batch, step):
+@njit
+def write_tiles(p, block, first, last, values, sums):
     """Multiply tiles first..last with one block of filters, and finish them; `sums` is scratch memory."""
-    m, vectors = output_of(shape), vectors_of(shape)
     weights, panel, offsets, n, _, bias = ints(p, 0, 6)
     dst, dst_image, dst_block, dst_row = ints(p, 10, 4)
     res, res_image, res_block, res_row = ints(p, 14, 4)
-    h, w = ints(p, 18, 2)
+    h, w, _, _, inputs, batch = ints(p, 18, 6)
     slope, after = number(p, 28), number(p, 29)
+    tile, _, finish, rows, vectors = ints(p, 32, 5)
+    m, t, _, unique = ints(p, 37, 4)
     across, down = (w + m - 1) // m, (h + m - 1) // m
-    t, unique = (2 * m + 1, m + 2) if strided_of(shape) else (m + 2, m + 2)
+    step = inputs * batch * BYTES  # from one position to the next
     for q in range(t * t):
         # with stride 2 the last positions share the middle tap's weights
         piece = (block * unique + min(q // t, unique - 1)) * unique + min(q % t, unique - 1)
-        for i in range(0, last - first, rows_of(shape)):
-            tile(shape, n, offsets, values + q * step + i * BYTES, weights + piece * panel, 0, np.float32(0), 0, 0,
-                 np.float32(0), sums + (q * vectors * batch + i) * BYTES, batch * BYTES,
-                 min(rows_of(shape), last - first - i))
+        for i in range(0, last - first, rows):
+            call(tile, (n, offsets, values + q * step + i * BYTES, weights + piece * panel, 0, np.float32(0), 0, 0,
+                        np.float32(0), sums + (q * vectors * batch + i) * BYTES, batch * BYTES,
+                        min(rows, last - first - i)))
     spare = sums + t * t * vectors * batch * BYTES
     for v in range(vectors):
         b = block * vectors + v
         for i in range(first, last):
             image, y, x = i // (across * down), i // across % down * m, i % across * m
             extra = res + image * res_image + b * res_block + y * res_row + x * BYTES if res != 0 else 0
-            put_tile(shape, sums + (v * batch + i - first) * BYTES, vectors * batch * BYTES, bias + b * BYTES, slope,
-                     after, extra, res_row, dst + image * dst_image + b * dst_block + y * dst_row + x * BYTES,
+            put_tile(finish, m, sums + (v * batch + i - first) * BYTES, vectors * batch * BYTES, bias + b * BYTES,
+                     slope, after, extra, res_row, dst + image * dst_image + b * dst_block + y * dst_row + x * BYTES,
                      dst_row, min(m, h - y), min(m, w - x), spare)
 
 
-@njit(inline="always")
-def clear_block(shape, p, block, image):
+@njit
+def clear_block(p, block, image):
     """Zero the border of one block of filters of one image."""
     dst, dst_image, dst_block, dst_row = ints(p, 10, 4)
     h, w = ints(p, 18, 2)
     lead, trail = ints(p, 26, 2)
-    for b in range(block * vectors_of(shape), (block + 1) * vectors_of(shape)):
+    vectors = ints(p, 36, 1)[0]
+    for b in range(block * vectors, (block + 1) * vectors):
         clear_edges(dst + image * dst_image + b * dst_block, dst_row, w, lead, trail, 0, h, h)
 
 
-@njit(inline="always")
-def tiles_part(shape, t, thread, p):
-    images, blocks, inputs, batch = ints(p, 20, 4)
-    scratch, spare = ints(p, 24, 2)
-    chunks, total = ints(p, 30, 2)
-    positions = (2 * output_of(shape) + 1) ** 2 if strided_of(shape) else (output_of(shape) + 2) ** 2
-    own = scratch + thread * spare
-    step = inputs * batch * BYTES  # from one position to the next
-    first, last = total * t // chunks, total * (t + 1) // chunks
-    for block in range(inputs):
-        read_tiles(shape, p, block, first, last, own, batch, step)
-    for block in range(blocks):
-        write_tiles(shape, p, block, first, last, own, own + positions * step, batch, step)
-        for image in range(t, images, chunks):
-            clear_block(shape, p, block, image)
-
-
-@njit(inline="always")
-def filters_part(shape, t, thread, p):
-    images, _, inputs, batch = ints(p, 20, 4)
-    scratch, spare = ints(p, 24, 2)
-    positions = (2 * output_of(shape) + 1) ** 2 if strided_of(shape) else (output_of(shape) + 2) ** 2
-    step = inputs * batch * BYTES
-    write_tiles(shape, p, t, 0, batch, scratch, scratch + positions * step + thread * spare, batch, step)
-    for image in range(images):
-        clear_block(shape, p, t, image)
-
-
 @cache
-def by_tiles(rows: int, vectors: int, output: int, strided: int) -> Any:
+def by_tiles() -> Any:
     """Task for many tiles: a thread transforms a batch of tiles of all input blocks, multiplies them with all weights
-    and finishes them, in scratch memory of its own that stays in its cache.
-
-    Arguments, slots 0 to 17 as in `direct.kernel` (src has steps image, block, row and starts one pixel before the
-    image; per_block is unused); H, W; images, blocks of filters, blocks of input, tiles in a batch; scratch memory and
-    bytes of it a thread; border (lead, trail); the two slopes; number of batches and of tiles.
-    """
-    shape = tile_shape(rows, vectors, epilogue=0, output=output, strided=strided)
+    and finishes them, in scratch memory of its own that stays in its cache."""
 
     @task
     def winograd_tiles(t, thread, p):
-        tiles_part(shape, t, thread, p)
+        images, blocks, inputs, batch, scratch, spare = ints(p, 20, 6)
+        chunks, total = ints(p, 30, 2)
+        side = ints(p, 38, 1)[0]
+        values = scratch + thread * spare
+        sums = values + side * side * inputs * batch * BYTES
+        first, last = total * t // chunks, total * (t + 1) // chunks
+        for block in range(inputs):
+            read_tiles(p, block, first, last, values)
+        for block in range(blocks):
+            write_tiles(p, block, first, last, values, sums)
+            for image in range(t, images, chunks):
+                clear_block(p, block, image)
 
     return winograd_tiles
 
 
 @cache
-def by_filters(rows: int, vectors: int, output: int, strided: int) -> tuple[Any, Any]:
+def by_filters() -> tuple[Any, Any]:
     """Two tasks for few tiles and many weights: first all tiles are transformed into shared memory, a block of input
     each, then multiplied, a block of filters each, so that the weights are read once in all.  `batch` is the number of
-    tiles; other arguments as in `by_tiles`."""
-    shape = tile_shape(rows, vectors, epilogue=0, output=output, strided=strided)
+    tiles."""
 
     @task
     def winograd_read(t, thread, p):
-        scratch, inputs, batch = ints(p, 24, 1)[0], ints(p, 22, 1)[0], ints(p, 23, 1)[0]
-        read_tiles(shape, p, t, 0, batch, scratch, batch, inputs * batch * BYTES)
+        read_tiles(p, t, 0, ints(p, 23, 1)[0], ints(p, 24, 1)[0])
 
     @task
     def winograd_write(t, thread, p):
-        filters_part(shape, t, thread, p)
+        images, _, inputs, batch, scratch, spare = ints(p, 20, 6)
+        side = ints(p, 38, 1)[0]
+        write_tiles(p, t, 0, batch, scratch, scratch + side * side * inputs * batch * BYTES + thread * spare)
+        for image in range(images):
+            clear_block(p, t, image)
 
     return winograd_read, winograd_write
 
 
-@njit(parallel=True)
-def _pack(packed, w, factor, g, vectors):
+@cache
+def pack_task() -> Any:
+    """One block of filters: addresses of packed, w, factor and G (float32); F, C, quads, filters in a block, unique."""
+
+    @task
+    def pack(t, thread, p):
+        packed, w, factor, g, filters, channels, quads, width, n = ints(p, 0, 9)
+        depth = quads * DEPTH
+        half = np.empty((n, 3), np.float32)
+        for i in range(depth):
+            for lane in range(width):
+                o = t * width + lane
+                known = o < filters and i < channels
+                source = w + (o * channels + i) * 36
+                for a in range(n):
+                    for q in range(3):
+                        v = np.float32(0)
+                        for r in range(3):
+                            if known:
+                                v += get_float(g + (a * 3 + r) * 4) * get_float(source + (r * 3 + q) * 4)
+                        half[a, q] = v
+                last = get_float(factor + o * 4) if known else np.float32(0)
+                for a in range(n):
+                    for b in range(n):
+                        v = np.float32(0)
+                        for r in range(3):
+                            v += half[a, r] * get_float(g + (b * 3 + r) * 4)
+                        put_float(packed + ((((t * n + a) * n + b) * depth + i) * width + lane) * 4, v * last)
+
+    return pack
+
+
+def pack(w: np.ndarray, factor: np.ndarray, scheme: Scheme, packed: np.ndarray) -> None:
+    """packed (blocks, unique^2, quads, 4, filters in a block) <- G g G' of w (F, C, 3, 3) times a factor per filter."""
     f, c = w.shape[:2]
-    t = g.shape[0]
-    blocks, quads = packed.shape[0], packed.shape[2]
-    for index in prange(blocks * vectors * LANES):
-        o = np.int64(index)
-        block, lane = o // (vectors * LANES), o % (vectors * LANES)
-        half = np.empty((t, 3), np.float64)
-        for i in range(quads * DEPTH):
-            if o >= f or i >= c:
-                for p in range(t * t):
-                    packed[block, p, i // DEPTH, i % DEPTH, lane] = 0
-                continue
-            for a in range(t):
-                for q in range(3):
-                    half[a, q] = g[a, 0] * w[o, i, 0, q] + g[a, 1] * w[o, i, 1, q] + g[a, 2] * w[o, i, 2, q]
-            for a in range(t):
-                for b in range(t):
-                    u = half[a, 0] * g[b, 0] + half[a, 1] * g[b, 1] + half[a, 2] * g[b, 2]
-                    packed[block, a * t + b, i // DEPTH, i % DEPTH, lane] = u * factor[o]
-
-
-def pack(w: np.ndarray, factor: np.ndarray, scheme: Scheme, vectors: int, packed: np.ndarray) -> None:
-    """packed (blocks, unique^2, quads, 4, 16*vectors) <- G g G' of w (F, C, 3, 3) times a factor per filter."""
-    _pack(packed, w, factor, scheme.weights(), vectors)
+    g = scheme.weights().astype(np.float32)
+    slots = arguments(packed.ctypes.data, w.ctypes.data, factor.ctypes.data, g.ctypes.data, f, c, packed.shape[2],
+                      packed.shape[-1], scheme.unique)
+    run(packed.shape[0], pack_task().address, slots.ctypes.data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -64,9 +65,10 @@ def named_in(path: Path) -> Path | None:
 
 
 def folders(cfg: str | os.PathLike[str] | None) -> Iterator[Path]:
-    """Where the known lists may lie: beside the cfg, in data beside its folder, in ./data, and in this checkout."""
+    """Where the known lists may lie: beside the cfg, in data beside its folder, in ./data, in this checkout, and where pip put them."""
     if cfg:
         yield Path(cfg).parent
         yield Path(cfg).parent.parent / "data"
     yield Path("data")
     yield Path(__file__).parent.parent / "data"
+    yield Path(sys.prefix) / "share" / "darkpy" / "data"

@@ -142,20 +142,23 @@ if hasattr(os, "register_at_fork"):
 
 
 class Watch(Listener):
-    """Tells the logger "darkpy.compile" of every kernel that had to be compiled; those found on disk cause no event.
+    """Tells the logger "darkpy.compile" of every kernel that must be compiled; those found on disk cause no event.
 
     One record (INFO) for each, when it begins: its name, and how many it makes.  Numba holds a lock meanwhile.
     """
+
+    FIRST = "translate_bytecode"  # the compiler's first pass over a function
 
     def __init__(self) -> None:
         self.depth = self.count = 0
         self.log = logging.getLogger("darkpy.compile")
 
     def on_start(self, event: Any) -> None:
-        function = event.data["dispatcher"].py_func
-        if self.depth == 0 and function.__module__.startswith("darkpy."):  # not the helpers inside, nor foreign kernels
+        data = event.data
+        # not the helpers that are compiled inside of a pass, nor kernels of others
+        if self.depth == 0 and data["name"].startswith(self.FIRST) and data["module"].startswith("darkpy."):
             self.count += 1
-            self.log.info("compiling %s, kernel %d", function.__name__.lstrip("_"), self.count)
+            self.log.info("compiling %s.%s, kernel %d", data["module"], data["qualname"], self.count)
         self.depth += 1
 
     def on_end(self, event: Any) -> None:
@@ -163,4 +166,4 @@ class Watch(Listener):
 
 
 watch = Watch()
-numba.core.event.register("numba:compile", watch)
+numba.core.event.register("numba:run_pass", watch)

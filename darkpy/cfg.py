@@ -205,10 +205,10 @@ def clip(text: str, length: int = 60) -> str:
 def nearest(word: str, words: Iterable[str]) -> str:
     """`: did you mean X?` for the valid word most like `word`, or the list of valid ones where none is near."""
     valid = sorted(words)
-    word = word[:100]
-    close = difflib.get_close_matches(word, valid, 1, 0.6)
+    folded = {w.lower(): w for w in valid}
+    close = difflib.get_close_matches(word[:100].lower(), folded, 1, 0.6)
     if close:
-        return f": did you mean {close[0]}?"
+        return f": did you mean {folded[close[0]]}?"
     return f": valid are {', '.join(valid)}" if len(valid) <= 12 else ""
 
 

@@ -17,9 +17,9 @@ from darkpy.ops.spec import Shape
 class MaxPool(Layer):
     @dataclass
     class Config(LayerConfig):
-        stride: int = opt(1, low=1)
-        stride_x: int = opt(0, low=0)
-        stride_y: int = opt(0, low=0)
+        stride: int = opt(1, low=1, high=1 << 12)
+        stride_x: int = opt(0, low=0, high=1 << 12)
+        stride_y: int = opt(0, low=0, high=1 << 12)
         size: int = opt(0, low=0, high=1 << 12)  # 0: as stride
         padding: int = opt(-1, low=-1, high=1 << 12)  # -1: size-1
 

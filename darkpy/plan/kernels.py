@@ -113,7 +113,7 @@ class Upsample(Kernel):
 
 
 class Add(Kernel):
-    """rectify(a + b) with the given slope (1: plain sum)."""
+    """rectify(a + b) with the given slope (1: plain sum); b may be larger, or have fewer channels (see ops/spec)."""
 
     algorithm = "add"
 
@@ -122,9 +122,10 @@ class Add(Kernel):
         self.slope = slope
 
     def bind(self, memory: Any) -> list[Call]:
-        y = self.out
-        slots = arguments(memory.place(y), *(memory.place(x) for x in self.reads), y.shape[2:], y.blocks, y.border,
-                          float(self.slope))
+        y, (a, b) = self.out, self.reads
+        common = [min(sides) for sides in zip((a.blocks, *a.shape[2:]), (b.blocks, *b.shape[2:]), strict=True)]
+        slots = arguments(memory.place(y), memory.place(a), memory.place(b), y.shape[2:], y.blocks, y.border, common,
+                          max(b.shape[3] // a.shape[3], 1), float(self.slope))
         return [Call(y.shape[0] * y.blocks * y.shape[2], maps.add(), slots)]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from darkpy.ops.cpu.activations import SLOPES
+from darkpy.ops.spec import Shape
 from darkpy.plan import choose, convolution, kernels
 from darkpy.plan.blocked import LANES, Blocked
 from darkpy.plan.convolution import Conv
@@ -125,7 +126,7 @@ class Lowering:
     def joins(self, step: Step) -> bool:
         """Whether a shortcut is a plain sum whose other side is already there."""
         a, b = step.args
-        if a.shape != b.shape or step.kw.get("alpha", 1) != 1 or step.kw.get("beta", 1) != 1 or a is b:
+        if a.shape != b.shape or a is b or not self.sums(step):
             return False
         return any(v in self.maps or v in self.planar for v in (a, b))
 
@@ -157,14 +158,25 @@ class Lowering:
 
     def lower_shortcut(self, step: Step) -> bool:
         a, b = step.args
-        if a not in self.maps or b not in self.maps or not self.joins(step):
+        if not (self.sums(step) and self.overlaps(a.shape, b.shape) and (a in self.maps or b in self.maps)):
             return False
         value, slope = step.outs[0], 1.0
         if (act := self.follower(value, "activation")) and act.kw["kind"] in SLOPES:
             slope = SLOPES[act.kw["kind"]]
             value = self.absorb(act)
-        self.steps.append(kernels.Add(step.layer, self.maps[a], self.maps[b], self.new_map(value), slope))
+        first, second = self.as_map(a, step.layer), self.as_map(b, step.layer)
+        self.steps.append(kernels.Add(step.layer, first, second, self.new_map(value), slope))
         return True
+
+    @staticmethod
+    def sums(step: Step) -> bool:
+        return bool(step.kw.get("alpha", 1) == step.kw.get("beta", 1) == 1)
+
+    @staticmethod
+    def overlaps(a: Shape, b: Shape) -> bool:
+        """Whether all of a's first rows and columns have a partner in b, and b adds nothing to unused lanes of a."""
+        (_, c1, h1, w1), (_, c2, h2, w2) = a, b
+        return w2 >= w1 and (min(h1, h2) - 1) * (w2 // w1) < h2 and (c2 <= c1 or c1 % LANES == 0)
 
     def lower_concat(self, step: Step) -> bool:
         """Routes copy nothing: the parts move into the whole, unless one lies elsewhere already."""

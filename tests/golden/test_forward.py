@@ -1,4 +1,4 @@
-"""Every layer of the stock networks, against the original program."""
+"""Every layer of the stock networks, and the outputs of their plans, against the original program."""
 
 import numpy as np
 import pytest
@@ -27,6 +27,10 @@ def test_forward(name):
     x = harness.module("fill").fill_input(m["inputs"] * m["batch"], m["seed"]).reshape(m["batch"], -1)
     for _ in range(m["forward_calls"]):
         net.forward(x, keep=True)
+    net.reset_state()
+    plan = net.plan()
+    for _ in range(m["forward_calls"]):
+        planned = dict(zip(net.output_layers, plan(x), strict=True))
     assert [layer.kind for layer in net.layers] == m["types"]
     limit = 2e-4 if len(net.layers) < 30 else 1e-3
     if name == "strided":  # its final softmax is the least stable of all: see the README of the recordings
@@ -39,3 +43,7 @@ def test_forward(name):
         assert got.size == dims["outputs"] * dims["batch"] * steps, ref["type"]
         e = harness.error(got[ref["idx"]], ref["val"])
         assert e <= limit, f"layer {ref['index']} {ref['type']}: {e:.2e}"
+        if ref["index"] in planned:
+            e = harness.error(planned.pop(ref["index"]).ravel()[ref["idx"]], ref["val"])
+            assert e <= limit, f"the plan's layer {ref['index']} {ref['type']}: {e:.2e}"
+    assert not planned

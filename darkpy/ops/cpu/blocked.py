@@ -52,6 +52,18 @@ def add_vectors(context, target, x, y, slope):
 
 
 @intrinsic
+def rectify_vector(context, target, source, slope):
+    """rectify(x) of the vector at an address."""
+
+    def generate(cx, builder, _, args):
+        e = Emit(builder)
+        e.store(e.rectify(e.load(args[1]), e.splat(args[2])), args[0])
+        return cx.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.float32), generate
+
+
+@intrinsic
 def scale_vector(context, target, source, factor):
     """A vector times a number."""
 
@@ -239,7 +251,8 @@ def upsample() -> Any:
 
 @cache
 def add() -> Any:
-    """One row of a block of an image of dst = rectify(a + b): dst, a, b; H, W; blocks; border; slope."""
+    """One row of a block of an image of dst = rectify(a + b): dst, a, b; H, W; blocks; border; how many blocks, rows and
+    columns of a have a partner, and b's pixels from one partner to the next; slope."""
 
     @task
     def add(t, thread, p):
@@ -247,13 +260,18 @@ def add() -> Any:
         a, a_image, a_block, a_row = ints(p, 4, 4)
         b, b_image, b_block, b_row = ints(p, 8, 4)
         h, w, blocks, lead, trail = ints(p, 12, 5)
-        slope = number(p, 17)
+        shared, rows, columns, stride = ints(p, 17, 4)
+        slope = number(p, 21)
         image, block, i = t // (blocks * h), t // h % blocks, t % h
         x = a + image * a_image + block * a_block + i * a_row
-        y = b + image * b_image + block * b_block + i * b_row
+        y = b + image * b_image + block * b_block + i * stride * b_row
         plane = dst + image * dst_image + block * dst_block
-        for j in range(w):
-            add_vectors(plane + i * dst_row + j * BYTES, x + j * BYTES, y + j * BYTES, slope)
+        out = plane + i * dst_row
+        end = columns if block < shared and i < rows else 0
+        for j in range(end):
+            add_vectors(out + j * BYTES, x + j * BYTES, y + j * stride * BYTES, slope)
+        for j in range(end, w):
+            rectify_vector(out + j * BYTES, x + j * BYTES, slope)
         clear_edges(plane, dst_row, w, lead, trail, i, i + 1, h)
 
     return add

@@ -59,7 +59,7 @@ class DataFile:
         if not value:
             raise DataError(f"{cfg.show(self.path)}: no {key}= is given: it must name a file")
         found = resolve(value, self.path)
-        if not found.exists():
+        if not os.path.exists(found):
             raise DataError(f"{self.section.place(key)}: {key}={cfg.clip(value)}: no such file, neither here nor "
                             "beside this .data file: check the path")
         return found

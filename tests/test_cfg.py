@@ -140,6 +140,34 @@ def test_foreign_keys_are_not_our_own():
             assert LAYERS[alias] is LAYERS[kind]
 
 
+# -- [net] --------------------------------------------------------------------------------------------------------
+
+
+def net(text):
+    return build(cfg.parse(f"[net]\nwidth=8\nheight=6\nchannels=3\n{text}[conv]\n", "a.cfg")).config
+
+
+def test_what_follows_from_other_options():
+    c = net("")
+    assert (c.inputs, c.max_crop, c.min_crop, c.max_ratio, c.min_ratio) == (144, 16, 8, 2.0, 1.0)
+    c = net("max_crop=12\nmin_crop=4\nmax_ratio=1.5\n")
+    assert (c.max_crop, c.min_crop, c.max_ratio, c.min_ratio) == (12, 4, 1.5, 0.5)
+    rows = build(cfg.parse("[net]\ninputs=7\n[soft]\n")).config
+    assert (rows.inputs, rows.width, rows.max_ratio) == (7, 0, 1.0)
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("policy=poly\n", "5: [net] policy=poly needs max_batches="),
+    ("policy=sgdr\n", "5: [net] policy=sgdr needs max_batches="),
+    ("policy=step\nstep=0\n", "6: [net] step=0 must be at least 1"),
+    ("policy=steps\nsteps=1\n", "5: [net] policy=steps needs steps= and scales="),
+])
+def test_schedules_that_lack_something(text, message):
+    with pytest.raises(CfgError) as e:
+        net(text)
+    assert str(e.value) == f"a.cfg:{message}"
+
+
 # -- .data --------------------------------------------------------------------------------------------------------
 
 

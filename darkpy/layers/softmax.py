@@ -8,14 +8,16 @@ tree, groups without truth are filled with -1234.  The gradient ignores the temp
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from darkpy.cfg import opt
 from darkpy.errors import DarkpyError
 from darkpy.layers.base import Array, Layer, LayerConfig, LayerProblem, Loss, NetInfo, check_truth, flat, register
 from darkpy.layers.files import find_file
 from darkpy.ops.spec import Shape
-from darkpy.vision.tree import Tree
+
+if TYPE_CHECKING:
+    from darkpy.vision.tree import Tree
 
 
 @register("softmax", "soft")
@@ -65,6 +67,8 @@ class Softmax(Layer):
 
 def read_tree(name: str, folder: str) -> Tree:
     """The label tree of a cfg's `tree=`, or a LayerProblem."""
+    from darkpy.vision.tree import Tree  # brings Numba in, which most commands and nets do without
+
     try:
         return Tree.read(find_file(name, folder, "tree"))
     except DarkpyError as e:

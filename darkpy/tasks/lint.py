@@ -7,6 +7,7 @@ that begins with `path:line:`.
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,10 +19,7 @@ from darkpy.errors import CfgError, DataError
 from darkpy.layers import LAYERS, Layer
 from darkpy.layers.base import flat
 from darkpy.vision.names import read_map, read_names
-from darkpy.vision.textfile import read_lines
-from darkpy.vision.tree import Tree
 
-LIST_BYTES = 1 << 30
 LOOK = 1000  # images of a list that are looked for on the disk
 
 
@@ -168,7 +166,7 @@ def check_data(path: str, lax: bool) -> Report:
             except DataError as e:
                 report.errors.append(at(data, key, str(e)))
     for key in ("backup", "results"):
-        if datafile.resolve(getattr(data.config, key), data.path).is_file():
+        if os.path.isfile(datafile.resolve(getattr(data.config, key), data.path)):
             report.errors.append(at(data, key, f"{key}={getattr(data.config, key)} is a file: it must name a folder"))
     return report
 
@@ -192,6 +190,8 @@ def check_file(data: DataFile, key: str, report: Report) -> None:
     elif key == "map":
         read_map(path, classes)
     elif key == "tree":
+        from darkpy.vision.tree import Tree
+
         Tree.read(path)
     elif key in ("train", "valid", "test"):
         check_list(path)
@@ -199,16 +199,14 @@ def check_file(data: DataFile, key: str, report: Report) -> None:
 
 def check_list(path: Path) -> None:
     """DataError for a list of images that is empty, or whose first images are not there."""
-    images = [(n, line.strip()) for n, line in enumerate(read_lines(path, "a list of images", LIST_BYTES), 1)
-              if line.strip()]
-    if not images:
-        raise DataError(f"{cfg.show(path)} is empty: write one image path per line")
-    missing = [(n, name) for n, name in images[:LOOK] if not datafile.resolve(name, path).is_file()]
+    from darkpy.datasets.paths import read_list
+
+    listed = read_list(path)
+    missing = [i for i, image in enumerate(listed.images[:LOOK]) if not os.path.isfile(image)]
     if missing:
-        n, name = missing[0]
-        looked = f"of the first {LOOK}" if len(images) > LOOK else f"of {len(images)}"
+        looked = f"of the first {LOOK}" if len(listed) > LOOK else f"of {len(listed)}"
         raise DataError(f"{len(missing)} {looked} images of {cfg.show(path)} do not exist: the first is "
-                        f"{cfg.clip(name, 100)!r} in line {n}")
+                        f"{cfg.clip(listed.images[missing[0]], 100)} in line {listed.lines[missing[0]]}")
 
 
 def compare(data: DataFile, graph: Graph) -> list[str]:

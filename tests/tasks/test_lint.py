@@ -189,7 +189,7 @@ DATA = [
      ["d.data:2: train=gone.txt: no such file, neither here nor beside this .data file: check the path"]),
     ("classes=2\ntrain=empty.txt\n", ["d.data:2: empty.txt is empty: write one image path per line"]),
     ("classes=2\ntrain=half.txt\n",
-     ["d.data:2: 2 of 3 images of half.txt do not exist: the first is 'c.jpg' in line 3"]),
+     ["d.data:2: 2 of 3 images of half.txt do not exist: the first is c.jpg in line 3"]),
     ("classes=3\nnames=two.names\n", ["d.data:2: names=two.names has 2 names, but classes=3: each class needs one"]),
     ("clases=2\n", ["d.data:1: clases=2: unknown key: did you mean classes?"]),
     ("classes=two\n", ["d.data:1: classes=two: is not a whole number"]),

@@ -6,8 +6,10 @@ from hypothesis import strategies as st
 
 from darkpy import cfg, datafile
 from darkpy.build import build, examine
+from darkpy.datafile import DataConfig
 from darkpy.errors import CfgError, DarkpyError
 from darkpy.layers import LAYERS
+from darkpy.tasks.lint import lint
 from tests.shared import ROOT
 
 STOCK = sorted((ROOT / "cfg").glob("*.cfg"))
@@ -140,3 +142,21 @@ def test_a_stock_cfg_with_a_line_changed(data):
         [lines[at].replace("=", "=-")], [lines[at].upper()], [lines[at].split("=")[0] + "=0"],
         ["[route]\nlayers=-1,-4"]]))
     try_all("\n".join(lines))
+
+
+VALUE = st.one_of(st.sampled_from(["2", "0", ".", "/", "any.data", "/dev/zero", "/dev/null", "~", "x" * 300, "gone"]),
+                  st.text(max_size=20))
+DATA = st.lists(st.tuples(st.sampled_from([*DataConfig.__dataclass_fields__, "clases"]), VALUE), max_size=6)
+
+
+@settings(deadline=None)
+@given(st.one_of(st.binary(max_size=200), DATA.map(
+    lambda options: "".join(f"{k}={v}\n" for k, v in options).encode("utf-8", "surrogatepass"))))
+def test_lint_reports_and_never_fails(tmp_path_factory, raw):
+    folder = tmp_path_factory.getbasetemp()
+    for name in ("any.data", "any.cfg"):
+        (folder / name).write_bytes(raw)
+        (report,) = lint([folder / name])
+        for line in report.errors + report.warnings:
+            assert line.isprintable()
+            assert len(line) < 2000

@@ -181,14 +181,14 @@ class Lowering:
     def lower_concat(self, step: Step) -> bool:
         """Routes copy nothing: the parts move into the whole, unless one lies elsewhere already."""
         parts = step.args
-        if step.kw.get("axis", 1) != 1 or len(step.outs[0].shape) != 4 or any(p not in self.maps for p in parts):
+        if step.kw.get("axis", 1) != 1 or len(step.outs[0].shape) != 4 or not any(p in self.maps for p in parts):
             return False
         if any(p.shape[1] % LANES for p in parts[:-1]):
             return False
         whole = self.new_map(step.outs[0])
         block = 0
         for part in parts:
-            map_ = self.maps[part]
+            map_ = self.as_map(part, step.layer)
             if map_.parent is None and parts.count(part) == 1 and map_.blocks * LANES == part.shape[1]:
                 map_.put_inside(whole, block)
             else:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 
+import llvmlite.binding as llvm
 import numpy as np
 import pytest
 
@@ -115,8 +116,8 @@ for run in (plan, net.forward):
 """
 
 
-def script(text, layer=None):
-    environment = os.environ | ({"NUMBA_THREADING_LAYER": layer} if layer else {})
+def script(text, **variables):
+    environment = os.environ | variables
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
@@ -124,7 +125,7 @@ def script(text, layer=None):
 
 @pytest.mark.parametrize("layer", ["default", "workqueue"])
 def test_threads_of_python(layer):
-    assert script(CALLERS, layer) == ["120", "True"]
+    assert script(CALLERS, NUMBA_THREADING_LAYER=layer) == ["120", "True"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
@@ -133,7 +134,7 @@ def test_after_a_fork(layer):
     """What follows is computed or refused; Numba by itself would end the process."""
     harness.net_of(nets.conv(3)).plan()(np.zeros((1, 3, 16, 16), np.float32))
     refused = layer == "default" and jit.threading_layer() == "omp"
-    assert script(FORK, layer) == (["spawn"] if refused else ["computed"]) * 2
+    assert script(FORK, NUMBA_THREADING_LAYER=layer) == (["spawn"] if refused else ["computed"]) * 2
 
 
 def test_state_of_recurrent_layers():
@@ -209,3 +210,21 @@ def test_a_thread_started_while_another_compiles():
     for job in jobs:
         job.join()
     assert len(found) == 4 and all(np.array_equal(y, found[0]) for y in found)
+
+
+NARROW = """
+from darkpy.ops.cpu.tile import WIDE
+from tests.plan import harness, nets
+assert not WIDE
+for name in ("winograd", "depthwise", "groups", "residual", "pooling", "heads"):
+    text, options = nets.NETS[name]
+    net = harness.net_of(text, **options)
+    x = harness.images(net, 2) - 0.5
+    print(harness.worst(net.plan()(x), harness.outputs(net, x, exact=True)) < harness.LIMIT)
+"""
+
+
+@pytest.mark.skipif(not llvm.get_host_cpu_features().get("avx2"), reason="this machine has no AVX2")
+def test_on_narrower_registers():
+    """The kernels that a machine without AVX-512 compiles."""
+    assert script(NARROW, NUMBA_CPU_NAME="haswell") == ["True"] * 6

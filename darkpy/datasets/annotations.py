@@ -72,7 +72,7 @@ def number(text: object, what: str, place: str) -> float:
     except (TypeError, ValueError, OverflowError):
         value = math.nan
     if not math.isfinite(value) or abs(value) > 1e9:
-        raise DataError(f"{place}: {what} {ascii(text)[:40]} is not a number that can be a place in an image")
+        raise DataError(f"{place}: {what} {ascii(text)[:40]} is not a number: give a place in the image, in pixels")
     return value
 
 
@@ -82,7 +82,7 @@ def side(text: object, what: str, place: str) -> int:
         return 0
     value = number(text, what, place)
     if not 0 <= value <= MAX_SIDE or value != int(value):
-        raise DataError(f"{place}: {what} {ascii(text)[:40]} is not a size in pixels")
+        raise DataError(f"{place}: {what} {ascii(text)[:40]} is not a size: give a whole number of pixels")
     return int(value)
 
 
@@ -90,17 +90,17 @@ def class_name(text: object, place: str) -> str:
     """A name that fits into a line of a .names file."""
     name = " ".join(text.split()) if isinstance(text, str) else ""
     if not name or len(name) > 200 or not name.isprintable():
-        raise DataError(f"{place}: {ascii(text)[:40]} is no name for a class")
+        raise DataError(f"{place}: {ascii(text)[:40]} is no name for a class: give it one")
     return name
 
 
 def image_file(folder: str, name: object, place: str) -> str:
     """The image of that name below a folder, or named by an absolute path; DataError where it is not there."""
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
-        raise DataError(f"{place}: {ascii(name)[:60]} is no name of an image file")
+        raise DataError(f"{place}: {ascii(name)[:60]} is no name of an image: give that of a file")
     path = os.path.join(folder, name.strip())
     if not os.path.isfile(path):
-        raise DataError(f"{place}: {show(path)}: no such image")
+        raise DataError(f"{place}: {show(path)}: no such image: check the name and the folder of images")
     return path
 
 

@@ -43,7 +43,8 @@ class ByPath:
             return [best[2]]
         if len(self.labels) == 1:
             return []
-        raise DataError(f"{show(path)}: its path contains none of the {len(self.labels)} labels")
+        raise DataError(f"{show(path)}: its path contains none of the {len(self.labels)} labels: put one into the name "
+                        "of the file or its folder")
 
 
 @dataclass(frozen=True)

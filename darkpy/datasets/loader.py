@@ -207,9 +207,9 @@ class Loader:
         """DataError where a state is of another list of images or another seed: the bytes would not be the same."""
         if (state["images"], state["list"]) != (self.count, self._fingerprint()):
             raise DataError(f"{show(self.samples.images.path)}: has {self.count} images and is not the list this "
-                            f"training began with ({state['images']} images): it cannot go on exactly where it was")
+                            f"training began with ({state['images']} images): restore that, or begin a new training")
         if state["seed"] != self.seed:
-            raise DataError(f"this training began with seed {state['seed']}, not {self.seed}")
+            raise DataError(f"this training began with seed {state['seed']}, not {self.seed}: give that seed")
 
     def _fingerprint(self) -> int:
         """Of the list of images, in order, whatever folder they are in."""

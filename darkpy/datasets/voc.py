@@ -56,7 +56,8 @@ def read_xml(path: PathLike) -> Element:
 
     def start(tag: str, attributes: dict[str, str]) -> None:
         if len(stack) > MAX_DEPTH:
-            raise DataError(f"{show(path)}:{parser.CurrentLineNumber}: elements are nested too deeply")
+            raise DataError(f"{show(path)}:{parser.CurrentLineNumber}: elements are nested too deeply: this is no "
+                            "annotation of Pascal VOC")
         element = Element(tag, parser.CurrentLineNumber)
         stack[-1].children.append(element)
         stack.append(element)
@@ -87,7 +88,7 @@ def read_annotation(path: PathLike, image: str) -> Picture:
     """The boxes of one XML file; `image` is the picture they belong to.  Raises DataError with the line."""
     root = read_xml(path)
     if root.tag != "annotation":
-        raise DataError(f"{show(path)}:{root.line}: <{ascii(root.tag)[1:41]}> is no <annotation> of Pascal VOC")
+        raise DataError(f"{show(path)}:{root.line}: <{ascii(root.tag[:40])[1:-1]}> is no <annotation> of Pascal VOC")
     picture = Picture(image, show(path))
     size = root.find("size")
     if size:
@@ -98,7 +99,7 @@ def read_annotation(path: PathLike, image: str) -> Picture:
         place = f"{show(path)}:{found.line}"
         frame = found.find("bndbox")
         if frame is None:
-            raise DataError(f"{place}: an <object> without <bndbox>")
+            raise DataError(f"{place}: an <object> without <bndbox>: add one with xmin, ymin, xmax, ymax")
         left, top, right, bottom = (number(frame.value(edge), edge, f"{show(path)}:{frame.line}") - 1
                                     for edge in ("xmin", "ymin", "xmax", "ymax"))
         difficult = (found.value("difficult") or "0") not in ("0", "false", "False")

@@ -64,6 +64,9 @@ def image_size(source: PathLike) -> tuple[int, int]:
         try:
             image = _identify(file, place)
             _check_size(image, place, MAX_PIXELS)
+            if image.format == "TIFF":  # whether Pillow turns it when it is opened or when it is read has changed
+                image.load()
+                image = _upright(image)  # type: ignore[assignment]
             orientation = _orientation(image)
         except DataError:
             raise

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from darkpy.errors import DarkpyError, DataError
-from darkpy.vision.decode import read_image, to_float, to_uint8, write_image
+from darkpy.vision.decode import image_size, read_image, to_float, to_uint8, write_image
 from tests.shared import golden, shared
 
 PICTURE = np.random.default_rng(5).integers(0, 256, (9, 14, 3), dtype=np.uint8)
@@ -110,7 +110,7 @@ def test_one_channel_uses_the_integer_weights_of_stb_image():
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "TIFF"])
-def test_exif_orientation(orientation, form):
+def test_exif_orientation(orientation, form, tmp_path):
     exif = Image.Exif()
     exif[0x0112] = orientation
     upright = np.asarray(smooth())
@@ -126,7 +126,10 @@ def test_exif_orientation(orientation, form):
         8: np.rot90(upright, -1),
     }[orientation]
     options = {"exif": exif} | ({"quality": 98} if form == "JPEG" else {})
-    result = read_image(encoded(np.ascontiguousarray(stored), form, **options))
+    content = encoded(np.ascontiguousarray(stored), form, **options)
+    result = read_image(content)
+    (tmp_path / "a").write_bytes(content)
+    assert image_size(tmp_path / "a") == (upright.shape[1], upright.shape[0])
     assert result.shape == upright.shape
     assert np.abs(result.astype(int) - upright.astype(int)).mean() < 3
 
@@ -157,9 +160,10 @@ def test_missing_directory_pipe_empty_and_nul(tmp_path):
         (tmp_path / "two\nlines", r"two\\nlines': no such file"),
     ]
     for path, message in cases:
-        with pytest.raises(DataError, match=message) as caught:
-            read_image(path)
-        assert "\n" not in str(caught.value)
+        for read in (read_image, image_size):
+            with pytest.raises(DataError, match=message) as caught:
+                read(path)
+            assert "\n" not in str(caught.value)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -190,3 +190,26 @@ def test_distortion_keeps_grey_grey_and_stays_in_range():
     flat = np.full((3, 2, 2), 0.3, np.float32)
     np.testing.assert_array_equal(colour.normalize(flat), flat)
     np.testing.assert_array_equal(colour.normalize2(flat), flat)
+
+
+def test_bytes_give_what_floats_give():
+    """The one-pass forms for uint8 images: the same bits as converting first."""
+    rng = np.random.default_rng(0)
+    for k in range(150):
+        height, width, h, w, canvas_h, canvas_w = rng.integers(1, 40, 6).tolist()
+        dx, dy = rng.integers(-25, 25, 2).tolist()
+        rgb = rng.integers(0, 256, (height, width, 3 if k % 3 else 1), dtype=np.uint8)
+        assert np.array_equal(image.resize_uint8(rgb, w, h), image.resize(to_float(rgb), w, h))
+        grey = np.full((rgb.shape[2], canvas_h, canvas_w), 0.5, np.float32)
+        expected = warp.place(to_float(rgb), w, h, dx, dy, grey)
+        warp.place_uint8(rgb, w, h, dx, dy, grey, mirror=bool(k % 2))
+        assert np.array_equal(grey, image.flip(expected) if k % 2 else expected)
+
+
+def test_a_canvas_that_does_not_fit():
+    rgb = np.zeros((4, 5, 3), np.uint8)
+    for out in (np.zeros((1, 4, 5), np.float32), np.zeros((3, 4, 5)), np.zeros((3, 4, 10), np.float32)[:, :, ::2]):
+        with pytest.raises(ValueError, match="a canvas"):
+            warp.place_uint8(rgb, 4, 5, 0, 0, out)
+    with pytest.raises(ValueError, match="expected uint8"):
+        warp.place_uint8(np.zeros((4, 5, 3)), 4, 5, 0, 0, np.zeros((3, 4, 5), np.float32))

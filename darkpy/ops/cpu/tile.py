@@ -44,8 +44,9 @@ ROWS = (14, 13, 12, 10, 8, 7, 5, 4, 3, 2, 1) if WIDE else (6, 5, 4, 3, 2, 1)
 
 
 def rows_for(width: int, among: tuple[int, ...] = ROWS) -> int:
-    """Pixels per tile that waste least on rows of `width` pixels (the last tile of a row may be partly empty)."""
-    return min(among, key=lambda rows: (-(-width // rows) * rows, -rows))
+    """Pixels per tile that take least time on rows of `width` pixels: the last tile of a row may be partly empty, and
+    each tile costs about two pixels beside its own."""
+    return min(among, key=lambda rows: (-(-width // rows) * (rows + 2), -rows))
 
 
 class Shape(NamedTuple):

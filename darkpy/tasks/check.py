@@ -125,9 +125,10 @@ class Checker:
         if not any(getattr(config, key) for key in LISTS):
             self.report.add("error", "list", show(path), "neither train= nor valid= is given: name a list of images")
         self.report.images = {key: len(images) for key, images in self.lists.items()}
+        self.jobs = self.different()
 
     def __len__(self) -> int:
-        return sum(map(len, self.lists.values()))
+        return len(self.jobs)
 
     def tell(self, level: str, line: str) -> None:
         """Add a message that begins with its place."""
@@ -176,26 +177,43 @@ class Checker:
             self.report.add("error", "labels", self.data.section.place("labels"), str(e))
             return None
 
+    def different(self) -> list[tuple[str, int]]:
+        """(list, number) of each image once; tells of those that are listed again."""
+        first: dict[str, tuple[str, int]] = {}
+        files: dict[str, str] = {}
+        for key, images in self.lists.items():
+            same = files.setdefault(os.path.realpath(images.path), key)
+            if same != key:
+                self.report.add("warning", "in two lists", self.data.section.place(key),
+                                f"{key}= names the list of {same}=: what is learned from should not be measured on")
+                continue
+            for i, path in enumerate(images.images):
+                other = first.setdefault(os.path.realpath(path), (key, i))
+                if other != (key, i):
+                    place = self.lists[other[0]].place(other[1])
+                    self.again((key, i), other, f"{show(path)} stands in {place} already")
+        return list(first.values())
+
+    def again(self, mine: tuple[str, int], other: tuple[str, int], text: str) -> None:
+        """An image that was there before, in the same list or in another."""
+        kind = "same image"
+        if mine[0] != other[0]:
+            kind, text = "in two lists", f"{text}, in {other[0]}=: what is learned from should not be measured on"
+        self.report.add("warning", kind, self.lists[mine[0]].place(mine[1]), text)
+
     # -- image after image -------------------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[None]:
-        jobs = [(key, i) for key, images in self.lists.items() for i in range(len(images))]
         self.sizes: list[tuple[int, int]] = []
         self.places: list[str] = []
         self.boxes: list[np.ndarray] = []
-        first: dict[bytes, Seen] = {}
-        by_path: dict[tuple[str, str], str] = {}
-        for seen in in_threads(self.look, jobs, threads_allowed()):
-            images = self.lists[seen.key]
-            place, path = images.place(seen.number), images.images[seen.number]
+        first: dict[bytes, tuple[str, int]] = {}
+        for seen in in_threads(self.look, self.jobs, threads_allowed()):
+            job, place = (seen.key, seen.number), self.lists[seen.key].place(seen.number)
             self.report.findings += seen.findings
-            twice = by_path.setdefault((seen.key, os.path.realpath(path)), place)
-            if twice != place:
-                self.report.add("warning", "listed twice", place, f"{show(path)} stands in {twice} already")
-            elif seen.digest:
-                other = first.setdefault(seen.digest, seen)
-                if other is not seen:
-                    self.same(seen, other)
+            other = first.setdefault(seen.digest, job) if seen.digest else job
+            if other != job:
+                self.again(job, other, f"has the same content as {show(self.lists[other[0]].images[other[1]])}")
             if seen.digest:
                 self.sizes.append(seen.size)
                 self.places.append(place)
@@ -204,17 +222,6 @@ class Checker:
                 self.report.empty += not seen.classes
             yield
         self.hints()
-
-    def same(self, seen: Seen, other: Seen) -> None:
-        """Two images with the same bytes."""
-        mine, theirs = self.lists[seen.key], self.lists[other.key]
-        path = show(theirs.images[other.number])
-        if seen.key != other.key:
-            self.report.add("warning", "in two lists", mine.place(seen.number),
-                            f"this image is in {other.key}= too ({theirs.place(other.number)}): what is learned from "
-                            "should not be measured on")
-        else:
-            self.report.add("warning", "same image", mine.place(seen.number), f"has the same content as {path}")
 
     def look(self, job: tuple[str, int]) -> Seen:
         """Read an image and its labels."""

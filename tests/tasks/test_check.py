@@ -84,10 +84,20 @@ def test_images(data):
     assert lines["error", "bad image"] == ("train.txt:2", lines["error", "bad image"][1])
     assert lines["error", "missing labels"][0] == "train.txt:3"
     assert lines["error", "missing labels"][1].startswith("labels/2.txt: no such file")
-    assert lines["warning", "listed twice"] == ("train.txt:9", "images/6.png stands in train.txt:6 already")
-    assert lines["warning", "same image"] == ("train.txt:8", "has the same content as images/5.png")
-    assert lines["warning", "in two lists"][0] == "valid.txt:1" and "train.txt:7" in lines["warning", "in two lists"][1]
+    twice = [f[2:] for f in found(data) if f[1] == "same image"]
+    assert twice == [("train.txt:9", "images/6.png stands in train.txt:6 already"),
+                     ("train.txt:8", "has the same content as images/5.png")]
+    assert lines["warning", "in two lists"] == (
+        "valid.txt:1", "images/7.png stands in train.txt:7 already, in train=: what is learned from should not be "
+                       "measured on")
     assert lines["hint", "unusual size"] == ("train.txt:4", "600x40 pixels, where 60x40 is usual")
+
+
+def test_one_list_for_both(data):
+    data.write_text("classes=3\ntrain=train.txt\nvalid=train.txt\nnames=d.names\n")
+    text = "valid= names the list of train=: what is learned from should not be measured on"
+    assert found(data, "warning") == [("warning", "in two lists", "d.data:3", text)]
+    assert check(data).objects.total() == 4
 
 
 def test_the_data_file(data):

@@ -8,11 +8,11 @@ from darkpy.cli.sizes import count
 
 
 def run(args: Args) -> int:
-    from darkpy.tasks.warmup import NETS, warm_up
+    from darkpy.tasks.warmup import warm_up
 
     kernels, seconds = 0, 0.0
-    total = len(args.cfgs or NETS)
-    for warm in console.progress(warm_up(args.cfgs, args.lax), total, "compiling"):
+    total, steps = warm_up(args.cfgs, args.lax)
+    for warm in console.progress(steps, total, "compiling"):
         kernels, seconds = kernels + warm.kernels, seconds + warm.seconds
         if warm.kernels:
             console.note(f"{warm.name}: {count(warm.kernels, 'kernel')} in {warm.seconds:.1f} s")

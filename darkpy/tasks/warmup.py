@@ -1,15 +1,13 @@
-"""Compiling beforehand: networks are run once on an empty picture, and their kernels stay in the cache.
-
-Which kernels a network needs depends on its kinds of layers and, for convolutions, on the widths of its maps and the
-numbers of their channels.  The networks below have what the usual ones have, but few filters where they do not matter.
-"""
+"""Compiling beforehand: all kernels of a plan, and what a few networks need besides; they stay in the cache."""
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,80 +16,69 @@ import numpy as np
 from darkpy import jit, pictures
 from darkpy.detector import select
 from darkpy.layers.detections import Detections
-from darkpy.network import Network, load
+from darkpy.network import load
+from darkpy.plan.variants import variants
 
-
-def conv(filters: int, size: int = 3, stride: int = 1, more: str = "batch_normalize=1\nactivation=leaky\n") -> str:
-    return f"[convolutional]\nfilters={filters}\nsize={size}\nstride={stride}\npad=1\n{more}"
-
-
-def net(side: int, *layers: str) -> str:
-    return f"[net]\nwidth={side}\nheight={side}\nchannels=3\n" + "".join(layers)
-
-
-def pyramid(side: int, widths: Sequence[int]) -> str:
-    """From the full size down to a 32nd of it: what detectors and classifiers do at each."""
-    text = conv(16) + conv(32, 3, 2)
-    for filters in widths:
-        text += conv(filters) + conv(filters // 2, 1) + conv(filters, 3, 1) + "[shortcut]\nfrom=-3\n"
-        text += conv(filters, 3, 1, f"groups={filters}\nactivation=relu\n") + conv(24, 1, 1, "activation=linear\n")
-        text += conv(24, 3, 2, "groups=24\nactivation=leaky\n") + conv(filters, 3, 1)
-    return net(side, text)
-
-
-POOL = "[maxpool]\nsize=2\nstride=2\n"
-HEAD = conv(18, 1, 1, "activation=linear\n")
-YOLO = "[yolo]\nmask=0,1\nanchors=4,8, 16,8\nnum=2\nclasses=4\n"
+NET = "[net]\nwidth=32\nheight=32\nchannels=3\n"
+CONV = "[convolutional]\nfilters={}\nsize=1\nactivation=linear\n"
+YOLO = NET + CONV.format(9) + "[yolo]\nmask=0\nanchors=4,8\nnum=1\nclasses=4\n"
+REGION = NET + CONV.format(9) + "[region]\nanchors=1,1\nnum=1\nclasses=4\n"
+# what runs outside of a plan's own kernels: heads, and layers on rows of numbers
 NETS = {
-    "convolutions at 416": pyramid(416, (32, 64, 128, 256)),
-    "convolutions at 608": pyramid(608, (32, 64, 128, 256)),
-    "convolutions at 224": pyramid(224, (64, 128, 256, 512)),
-    "YOLO v3": net(416, conv(16), POOL, conv(32), POOL, conv(64), POOL, conv(128), POOL, conv(256), POOL, conv(512),
-                   "[maxpool]\nsize=2\nstride=1\n", conv(512), conv(128, 1), HEAD, YOLO,
-                   "[route]\nlayers=-3\n", conv(64, 1), "[upsample]\nstride=2\n", "[route]\nlayers=-1,8\n", conv(128),
-                   HEAD, YOLO),
-    "YOLO v2": net(416, conv(16), POOL, conv(32), POOL, conv(64), POOL, conv(64), POOL, conv(64), conv(128, 3, 2),
-                   "[route]\nlayers=-2\n", "[reorg]\nstride=2\n", "[route]\nlayers=-1,-3\n", HEAD,
-                   "[region]\nanchors=1,1, 2,2\nnum=2\nclasses=4\nsoftmax=1\n"),
-    "YOLO v1": net(224, conv(16, 7, 2), POOL, conv(32), POOL, "[connected]\noutput=735\nactivation=linear\n",
-                   "[detection]\nclasses=5\ncoords=4\nside=7\nnum=2\nsqrt=1\n"),
-    "classifiers": net(224, conv(64, 7, 2), POOL, conv(64, 3, 1, "activation=mish\n"), "[avgpool]\n",
-                       "[connected]\noutput=10\nactivation=linear\n", "[softmax]\n"),
+    "YOLO v3": YOLO + "[upsample]\nstride=2\n",
+    "YOLO v2": REGION + "softmax=1\n",
+    "YOLO9000": REGION + "softmax=1\ntree=four.tree\n",
+    "YOLO v1": NET + "[connected]\noutput=40\nactivation=leaky\n[detection]\nclasses=5\ncoords=4\nside=2\nnum=1\n",
+    "classifiers": NET + "[maxpool]\nsize=3\nstride=2\n[convolutional]\nfilters=8\nbatch_normalize=1\n"
+                         "activation=logistic\n[avgpool]\n[connected]\noutput=9\nactivation=relu\n[connected]\noutput=9\n"
+                         "activation=logistic\n[connected]\noutput=4\nactivation=linear\n[softmax]\n",
+    "recurrent networks": "[net]\ninputs=8\n[gru]\noutput=8\n",
 }
+TREE = "animal -1\nplant -1\ndog 0\ncat 0\n"
 
 
 @dataclass(frozen=True)
 class Warm:
-    """A network that was run: its name, kernels compiled for it, and the time it took."""
+    """A group of kernels, or a network that was run: kernels compiled for it, and the time it took."""
 
     name: str
     kernels: int
     seconds: float
 
 
-def warm_up(cfgs: Sequence[str], lax: bool = False) -> Iterator[Warm]:
-    """Run each network once; without any, those of NETS.  Raises CfgError."""
+def warm_up(cfgs: Sequence[str], lax: bool = False) -> tuple[int, Iterator[Warm]]:
+    """How many steps there are, and an iterator that does them: one for each cfg, or all that is known without any.
+
+    The iterator raises CfgError.
+    """
     if cfgs:
-        for path in cfgs:
-            yield timed(path, path, lax)
-        return
+        return len(cfgs), (measured(path, partial(run_once, path, lax)) for path in cfgs)
+    groups = [(name, list(calls)) for name, calls in itertools.groupby(variants(), lambda variant: variant[0])]
+    return len(groups) + len(NETS), everything(groups)
+
+
+def everything(groups: list[tuple[str, list[tuple[str, Callable[..., Any], tuple[Any, ...]]]]]) -> Iterator[Warm]:
+    for name, calls in groups:
+        yield measured(name, lambda calls=calls: [function(*args) for _, function, args in calls])  # type: ignore[misc]
     with tempfile.TemporaryDirectory(prefix="darkpy-") as folder:
+        Path(folder, "four.tree").write_text(TREE)
         for name, text in NETS.items():
             cfg = Path(folder, "net.cfg")
             cfg.write_text(text)
-            yield timed(name, str(cfg), lax)
+            yield measured(name, partial(run_once, str(cfg)))
 
 
-def timed(name: str, path: str, lax: bool) -> Warm:
+def measured(name: str, work: Callable[[], object]) -> Warm:
     start, count = time.perf_counter(), jit.watch.count
-    run_once(load(path, batch=1, lax=lax))
+    work()
     return Warm(name, jit.watch.count - count, time.perf_counter() - start)
 
 
-def run_once(network: Network) -> None:
-    """All that detection or classification of one image calls."""
+def run_once(path: str, lax: bool = False) -> None:
+    """All that detection or classification of one image calls, on an empty one."""
+    network = load(path, batch=1, lax=lax)
     shape: Any = network.input_shape
-    x = np.zeros((1, *shape), np.float32)
+    x = np.zeros((network.config.time_steps, *shape), np.float32)
     if len(shape) == 3 and shape[0] in (1, 3, 4):
         picture = np.zeros((9, 8, shape[0]), np.uint8)
         pictures.load(picture, shape, fit=False)

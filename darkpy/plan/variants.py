@@ -1,0 +1,37 @@
+"""All kernels a plan may be made of, so that they can be compiled beforehand.
+
+A plan asks for a kernel by its constants; these are all it asks for as long as no convolution has a stride above 2, or
+of 4 where it reads the image (AlexNet).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import product
+from typing import Any
+
+from darkpy.ops.cpu import blocked, direct, winograd
+from darkpy.ops.cpu.tile import DEPTH, ROWS, VECTORS, Shape, tile_function
+from darkpy.plan.choose import TILES
+from darkpy.plan.convolution import WINOGRAD_ROWS
+
+PLAIN = (direct.direct, direct.pack_task, winograd.by_tiles, winograd.by_filters, winograd.pack_task, blocked.add,
+         blocked.copy, blocked.from_blocked, blocked.maxpool, blocked.pad_planar, blocked.to_blocked, blocked.upsample)
+
+
+def variants() -> Iterator[tuple[str, Callable[..., Any], tuple[Any, ...]]]:
+    """(group, function, arguments): the call gives the kernel, compiled or found in the cache."""
+    for rows in ROWS:
+        group = f"convolutions in tiles of {rows}"
+        for vectors, (depth, step) in product(sorted({1, VECTORS}), ((1, 1), (1, 2), (1, 4), (DEPTH, 1), (DEPTH, 2))):
+            yield group, tile_function, (Shape(rows, vectors, depth, step),)
+        for step in (1, 2):
+            yield group, tile_function, (Shape(rows, 1, 1, step, depthwise=1),)
+    group = "Winograd's algorithm"
+    for rows, vectors in product(WINOGRAD_ROWS, sorted({1, VECTORS})):
+        yield group, tile_function, (Shape(rows, vectors, epilogue=0),)
+    for tile in TILES:
+        yield group, winograd.transforms, (tile, 0)
+    yield group, winograd.transforms, (4, 1)
+    for function in PLAIN:
+        yield "other layers", function, ()

@@ -1,0 +1,37 @@
+"""What `darkpy warmup` compiles is all that plans of the usual networks ask for."""
+
+from types import FunctionType
+
+import pytest
+
+from darkpy.build import read
+from darkpy.network import Network
+from darkpy.ops.cpu import blocked, direct, winograd
+from darkpy.plan import convolution
+from darkpy.plan.variants import PLAIN, variants
+from tests.shared import ROOT
+
+KNOWN = {(function.__name__, args) for _, function, args in variants()}
+
+
+@pytest.mark.parametrize("name", ["yolov3-tiny", "yolov2-tiny-voc", "resnet18", "cifar", "tiny"])
+def test_plans_ask_for_nothing_else(name, monkeypatch):
+    asked = set()
+
+    def recorded(function):
+        def get(*args):
+            asked.add((function.__name__, args))
+            return function(*args)
+
+        return get
+
+    monkeypatch.setattr(convolution, "tile_function", recorded(convolution.tile_function))
+    monkeypatch.setattr(winograd, "transforms", recorded(winograd.transforms))
+    Network(read(ROOT / "cfg" / f"{name}.cfg"), blank=True).plan().program(1)
+    assert asked and asked <= KNOWN
+
+
+def test_no_kernel_is_forgotten():
+    made = {f for module in (blocked, direct, winograd) for f in vars(module).values()
+            if hasattr(f, "cache_info") and f.__module__ == module.__name__ and isinstance(f.__wrapped__, FunctionType)}
+    assert made - {winograd.transforms} == set(PLAIN)

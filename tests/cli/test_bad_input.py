@@ -3,9 +3,11 @@
 import io
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -122,8 +124,8 @@ def test_a_misspelt_key_of_a_data_file_is_told(darkpy, place):
 @pytest.fixture
 def nobody(good, monkeypatch):
     """A folder anybody may enter, as the current one, and a function after which the process has no privileges."""
-    folder = Path("/tmp" if os.path.isdir("/tmp") else ".") / f"darkpy-test-{os.getpid()}"
-    folder.mkdir(mode=0o755)
+    folder = Path(tempfile.mkdtemp(prefix="darkpy-test-"))
+    folder.chmod(0o755)
     user = os.geteuid()
     try:
         bad.fill(folder, good)
@@ -131,7 +133,7 @@ def nobody(good, monkeypatch):
         yield lambda: os.seteuid(65534) if user == 0 else None
     finally:
         os.seteuid(user)
-        subprocess.run(["rm", "-rf", str(folder)], check=True)
+        shutil.rmtree(folder)
 
 
 def test_no_permission(darkpy, nobody):

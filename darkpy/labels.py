@@ -65,7 +65,8 @@ def named_in(path: Path) -> Path | None:
 
 
 def folders(cfg: str | os.PathLike[str] | None) -> Iterator[Path]:
-    """Where the known lists may lie: beside the cfg, in data beside its folder, in ./data, in this checkout, and where pip put them."""
+    """Where the known lists may lie: beside the cfg, in data beside its folder, in ./data, in this checkout, and where
+    pip put them."""
     if cfg:
         yield Path(cfg).parent
         yield Path(cfg).parent.parent / "data"

@@ -251,8 +251,8 @@ def upsample() -> Any:
 
 @cache
 def add() -> Any:
-    """One row of a block of an image of dst = rectify(a + b): dst, a, b; H, W; blocks; border; how many blocks, rows and
-    columns of a have a partner, and b's pixels from one partner to the next; slope."""
+    """One row of a block of an image of dst = rectify(a + b): dst, a, b; H, W; blocks; border; how many blocks, rows
+    and columns of a have a partner, and b's pixels from one partner to the next; slope."""
 
     @task
     def add(t, thread, p):

@@ -57,8 +57,7 @@ def cells(r: dict[str, Any]) -> list[str]:
     def ratio(x: dict[str, float], key: str) -> str:
         return f"{x[key]:.2f}" if key in x else ""
 
-    doubt = "~" if r["disturbed_rounds"] > r["rounds"] - 2 and r["disturbed_rounds"] else ""
-    return [doubt + r["peer"], f"{wall['median']:.1f}", f"{wall['min']:.1f}", ratio(wall, "ratio"),
+    return [r["peer"], f"{wall['median']:.1f}", f"{wall['min']:.1f}", ratio(wall, "ratio") + "~" * r["disturbed"],
             ratio(wall, "ratio_of_min"), f"{cpu['median']:.1f}", ratio(cpu, "ratio"),
             f"{r['error']:.1e}" + ("" if r["agrees"] else " WRONG")]
 
@@ -78,7 +77,7 @@ def markdown(rows: list[dict[str, Any]], facts: dict[str, Any], rounds: int, sec
              f"Python {facts['python']}, {facts['date']}. {rounds} rounds, {seconds / 60:.0f} minutes in all.", "",
              "Versions: " + ", ".join(f"{peer} {version}" for peer, version in versions.items()) + ".", "",
              "Milliseconds for one inference, boxes included. A ratio is the peer's time over darkpy's: above 1, "
-             "darkpy is faster. `~`: other programs disturbed most of these rounds. "
+             "darkpy is faster; `~`: nearly all rounds were disturbed by other programs. "
              "Made by `make bench`; docs/performance.md says how.", ""]
     for key, some in groups(rows).items():
         lines += [f"## {title(key)}", "", "| " + " | ".join(COLUMNS) + " |", "|---" + "|--:" * (len(COLUMNS) - 1) + "|"]

@@ -115,6 +115,14 @@ def compare(net: str, threads: int, options: argparse.Namespace) -> list[dict[st
     return [row(worker, ours, net, threads, options) for worker in workers]
 
 
+def pairs(worker: Worker, ours: Worker) -> tuple[set[int], bool]:
+    """Rounds that are compared: those in which nothing disturbed either side; where there are hardly any, all that
+    both ran, and True."""
+    both = worker.rounds.keys() & ours.rounds.keys()
+    quiet = {n for n in both if worker.rounds[n]["foreign"] < DISTURBED and ours.rounds[n]["foreign"] < DISTURBED}
+    return (quiet, False) if len(quiet) > 1 else (both, True)
+
+
 def row(worker: Worker, ours: Worker | None, net: str, threads: int, options: argparse.Namespace) -> dict[str, Any]:
     """Times in milliseconds; ratios are how many times longer than darkpy a peer took in the same rounds."""
     out: dict[str, Any] = {"net": net, "threads": threads, "batch": options.batch, "precision": options.precision,
@@ -124,16 +132,14 @@ def row(worker: Worker, ours: Worker | None, net: str, threads: int, options: ar
     hello = worker.hello
     out |= {"version": hello["version"], "error": hello["error"],
             "agrees": hello["error"] <= TOLERANCE[options.precision] * hello["slack"],
-            "inferences": len(worker.times("wall")), "rounds": len(worker.rounds),
-            "disturbed_rounds": sum(one["foreign"] >= DISTURBED for one in worker.rounds.values())}
+            "inferences": len(worker.times("wall")), "rounds": len(worker.rounds)}
+    both, out["disturbed"] = pairs(worker, ours) if ours else (set(), False)
     for kind in ("wall", "cpu"):
         times = worker.times(kind)
         out[kind] = {"median": 1e3 * statistics.median(times), "min": 1e3 * min(times)}
-        if ours:
-            theirs, own = worker.counted(), ours.counted()
-            both = theirs.keys() & own.keys() or theirs.keys()
+        if both:
             out[kind]["ratio"] = statistics.median(
-                statistics.median(theirs[n][kind]) / statistics.median(ours.rounds[n][kind]) for n in both)
+                statistics.median(worker.rounds[n][kind]) / statistics.median(ours.rounds[n][kind]) for n in both)
             out[kind]["ratio_of_min"] = min(times) / min(ours.times(kind))
     return out
 

@@ -78,7 +78,7 @@ class Classifier:
                              "number for each class: put [avgpool] behind the last convolution, or change size=")
         self.tree = getattr(last, "tree", None)
         self.names = class_names(names, cfg, flat(last.out_shape))
-        self._run = self.net.plan(threads)
+        self._run = self.net.plan(threads, release=True)
 
     def classify(self, image: Any, top: int = 5) -> Classification:
         """The `top` likeliest classes of one image: path, bytes, uint8 (H, W, 3) RGB, float (3, H, W), PIL.Image."""

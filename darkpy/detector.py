@@ -52,7 +52,7 @@ class Detector:
         self.input_shape = check_input(self.net.input_shape, cfg)
         self.names = class_names(names, cfg, counts[0])
         self.is_grid = any(head.kind == "detection" for head in self.heads)  # YOLO v1
-        self._run = self.net.plan(threads)
+        self._run = self.net.plan(threads, release=True)
 
     def detect(self, sources: Any, thresh: float | None = None, nms: float | None = None, hier: float = 0.5,
                batch: int = 8, letterbox: bool | None = None, on_error: OnError | None = None) -> Iterator[Result]:

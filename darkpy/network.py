@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,12 @@ from darkpy import cfg as cfg_file
 from darkpy import optimizer, schedule
 from darkpy import weights as weights_file
 from darkpy.build import Graph, build, describe, read
-from darkpy.errors import UsageError
+from darkpy.errors import ModelError, UsageError
 from darkpy.layers import Layer
 from darkpy.layers.base import Loss, flat
 from darkpy.ops import backend
 from darkpy.ops.spec import Shape
-from darkpy.plan import Plan
+from darkpy.plan import Plan, keep
 
 
 @dataclass
@@ -44,6 +44,7 @@ class Network:
         self.layers: list[Layer] = graph.layers
         self.wiring = graph.wiring
         self.ops = backend(device)
+        self.released = False  # whether a plan has taken the weights over
         self.seen = 0  # images; with time steps, each counts
         self.updates = 0
         self.outputs: list[Any] = []
@@ -100,6 +101,7 @@ class Network:
 
     def save(self, path: str | Path, seen: int | None = None) -> None:
         """Write a .weights file, whole or not at all; `seen` in place of the net's own.  Raises WeightsError."""
+        self.need_weights()
         weights_file.write(path, self.layers, self.seen if seen is None else seen)
 
     # -- forward ---------------------------------------------------------------------------------------------------
@@ -127,9 +129,28 @@ class Network:
         heads = [i for i, layer in enumerate(self.layers) if hasattr(layer, "decode")]
         return heads or [self.output_index]
 
-    def plan(self, threads: int | None = None) -> Plan:
-        """The net compiled for inference: plan(x) gives the outputs of `output_layers`."""
-        return Plan(self.layers, self.wiring, self.input_shape, self.output_layers, threads)
+    def plan(self, threads: int | None = None, release: bool = False) -> Plan:
+        """The net compiled for inference: plan(x) gives the outputs of `output_layers`.
+
+        `release` frees the weights of convolutions once the plan has packed them, which about halves the memory of a
+        large net; from its first run on only this plan can be used, the net itself not run, trained or saved.
+        """
+        self.need_weights()
+        return Plan(self.layers, self.wiring, self.input_shape, self.output_layers, threads,
+                    self.release if release else keep)
+
+    def release(self, layer: int, weights: np.ndarray) -> None:
+        """Free weights of a layer that a plan has packed; their shape stays, for later traces."""
+        params = self.layers[layer].params
+        for name, array in params.items():
+            if array is weights:
+                params[name] = np.broadcast_to(np.float32(0), array.shape)
+                self.released = True
+
+    def need_weights(self) -> None:
+        """Raise UsageError where a plan has taken the weights over."""
+        if self.released:
+            raise UsageError("the weights of this net were released to its plan: load the net again")
 
     # -- training --------------------------------------------------------------------------------------------------
 
@@ -195,19 +216,60 @@ class Network:
 
         Parameters move when a batch of all `subdivisions` is complete.
         """
-        c = self.config
+        cost = self.learn(x, truth)
+        if self.complete:
+            self.step()
+        return cost
+
+    def learn(self, x: np.ndarray, truth: np.ndarray) -> float:
+        """The part of `train_step` before the update: counts the images, sums up gradients; returns the cost."""
         self.seen += len(x)
         cost = self.loss(x, truth)
         self.backward()
-        if (self.seen // self.batch) % c.subdivisions == 0:
-            self.update(self.rate(), c.momentum, c.decay)
         return cost
+
+    @property
+    def complete(self) -> bool:
+        """Whether the last `learn` was that of the last subdivision of a batch."""
+        return (self.seen // self.batch) % self.config.subdivisions == 0
+
+    def step(self) -> float:
+        """The update of `train_step`; returns its rate."""
+        rate = self.rate()
+        self.update(rate, self.config.momentum, self.config.decay)
+        return rate
+
+    @property
+    def batches(self) -> int:
+        """Batches (of all subdivisions) seen."""
+        return self.seen // (self.batch * self.config.subdivisions)
 
     def rate(self) -> float:
         """The learning rate of an update made now."""
-        return schedule.rate(self.config, self.seen // (self.batch * self.config.subdivisions), self.random)
+        return schedule.rate(self.config, self.batches, self.random)
+
+    def resize(self, size: tuple[int, int]) -> None:
+        """Take inputs of another (height, width) from now on, with the same arrays of parameters and of training.
+
+        Raises CfgError or ModelError where the layers do not allow it, and then nothing has changed.
+        """
+        if self.input_shape[1:] == size:
+            return
+        c = self.config
+        graph = build(self.graph.sections, c.batch if c.subdivisions == 1 else None, size, lax=True)
+        for i, (old, new) in enumerate(zip(self.layers, graph.layers, strict=True)):
+            if old.declared.keys() != new.declared.keys() or any(
+                    p.shape != new.declared[name].shape for name, p in old.declared.items()):
+                raise ModelError(f"{graph.sections[i + 1].place()}: [{old.kind}] has weights for an input of "
+                                 f"{describe(old.in_shapes[0])} only: the size of the net cannot vary (random=0)")
+        for old, new in zip(self.layers, graph.layers, strict=True):
+            new.params, new.grads, new.moments, new.state = old.params, old.grads, old.moments, old.state
+            new.random = old.random
+        graph.config = replace(c, height=size[0], width=size[1], inputs=flat(graph.input_shape))
+        self.graph, self.config, self.layers = graph, graph.config, graph.layers
 
     def check_input(self, x: np.ndarray) -> np.ndarray:
+        self.need_weights()
         x = np.ascontiguousarray(x, np.float32)
         if x.shape[1:] != self.input_shape:
             if x.ndim >= 1 and x.shape[0] and x.size == x.shape[0] * flat(self.input_shape):

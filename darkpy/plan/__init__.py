@@ -1,5 +1,6 @@
 """A network compiled for inference: trace the layers once, rewrite the steps, lay out memory, then only run."""
 
+from darkpy.plan.lower import keep
 from darkpy.plan.run import Plan
 
-__all__ = ["Plan"]
+__all__ = ["Plan", "keep"]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
-from weakref import WeakValueDictionary
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +17,35 @@ from darkpy.plan.kernels import Call, Kernel
 WINOGRAD_ROWS = (13, 8) if WIDE else (6,)  # few, since each is compiled with its transforms
 L2 = 1 << 20  # bytes of second-level cache to aim at
 SHARED = 3 << 20  # transformed input that may be shared by all threads
+
+
+class Part(NamedTuple):
+    """Packed weights of a run of filter blocks: `groups` of `vectors` blocks each, from block `first` on."""
+
+    first: int
+    groups: int
+    vectors: int
+    weights: np.ndarray
+    starts: np.ndarray | None = None  # of grouped convolutions: the first group of 4 channels each block needs
+
+
+@dataclass
+class Packed:
+    """Weights as a kernel wants them, and the choice of the kernel; programs for all batch sizes share them."""
+
+    parts: list[Part] = field(default_factory=list)
+    choice: Any = None
+
+    @property
+    def nbytes(self) -> int:
+        return sum(part.weights.nbytes for part in self.parts)
+
+
+def spans(blocks: int) -> list[tuple[int, int, int]]:
+    """(first block, count, vectors): blocks taken VECTORS at a time as far as they go, and a last odd one by itself."""
+    whole = blocks // VECTORS
+    cuts = [(0, whole, VECTORS), (whole * VECTORS, blocks % VECTORS, 1)]
+    return [cut for cut in cuts if cut[1]]
 
 
 @dataclass
@@ -34,8 +62,7 @@ class Conv:
     groups: int = 1
     slope: float = 1.0
     after: float = 1.0
-    twins: WeakValueDictionary[Any, Any] = field(default_factory=WeakValueDictionary)  # kernels for other batches that
-    # have packed the same weights, by algorithm
+    packed: Packed = field(default_factory=lambda: Packed())
 
     @property
     def kernel(self) -> int:
@@ -72,23 +99,16 @@ class Direct(Kernel):
         _, _, oh, ow = out.shape
         self.algorithm = f"direct {k}x{k}" + (f"/{conv.stride[0]}" if conv.stride != (1, 1) else "")
         self.flops = 2.0 * conv.weights.size * oh * ow * out.shape[0]
-        self.parts: list[tuple[int, int, int, np.ndarray, np.ndarray | None]] = []
-        # pairs of blocks as far as they go, and a last odd block by itself
-        pairs = out.blocks // VECTORS
-        twin = conv.twins.get(("direct", planar), self)
-        conv.twins[("direct", planar)] = self
-        self.parts, self.weight_bytes = twin.parts, twin.weight_bytes
-        for first, count, vectors in ((0, pairs, VECTORS), (pairs * VECTORS, out.blocks % VECTORS, 1)):
-            if count and twin is self:
-                packed, starts = self.pack(first, count, vectors)
-                self.parts.append((first, count, vectors, packed, starts))
-                self.weight_bytes += packed.nbytes
+        self.packed = conv.packed
+        if not self.packed.parts:
+            self.packed.parts = [self.pack(*span) for span in spans(out.blocks)]
+        self.weight_bytes = self.packed.nbytes
         if not planar:
             reach = conv.dilation * (k - 1) - conv.pad
             last = [(o - 1) * s + reach - (n - 1) for o, s, n in zip((oh, ow), conv.stride, x.shape[2:], strict=True)]
             x.need(conv.pad, max(*last, 0))
 
-    def pack(self, first: int, count: int, vectors: int) -> tuple[np.ndarray, np.ndarray | None]:
+    def pack(self, first: int, count: int, vectors: int) -> Part:
         conv = self.conv
         some = slice(first * LANES, (first + count * vectors) * LANES)
         w, factor = conv.weights[some], conv.factor[some]
@@ -102,14 +122,14 @@ class Direct(Kernel):
             assert first * LANES == begin * per_group, "an odd last block starts with a group"
             store = aligned(packed.shape)
             store[...] = packed
-            return store, starts + begin * c // DEPTH
+            return Part(first, count, vectors, store, starts + begin * c // DEPTH)
         if self.planar:
             packed = aligned((count, c * k * k, vectors * LANES))
             direct.pack(packed, np.ascontiguousarray(w), factor, planar=True)
-            return packed, None
+            return Part(first, count, vectors, packed)
         packed = aligned((count, k * k, -(-c // DEPTH), DEPTH, vectors * LANES))
         direct.pack(packed, np.ascontiguousarray(w), factor, planar=False)
-        return packed, None
+        return Part(first, count, vectors, packed)
 
     def offsets(self, packed: np.ndarray, starts: np.ndarray | None, block: int, row: int) -> np.ndarray:
         """Input offsets in bytes of each group of channels of each tap: (blocks or 1, n)."""
@@ -154,7 +174,7 @@ class Direct(Kernel):
             base, image, block, row = memory.place(x)
             src = (base, image, conv.stride[1] * PIXEL, conv.stride[0] * row)
         calls = []
-        for first, count, vectors, packed, starts in self.parts:
+        for first, count, vectors, packed, starts in self.packed.parts:
             table = np.ascontiguousarray(self.offsets(packed, starts, block, row))
             bands, groups = self.split(count, table.shape[1], vectors)
             shape = Shape(rows_for(ow), vectors, 1 if self.planar else DEPTH, conv.stride[1])
@@ -178,16 +198,14 @@ class Depthwise(Kernel):
         _, _, oh, ow = out.shape
         self.algorithm = f"depthwise {k}x{k}" + (f"/{conv.stride[0]}" if conv.stride != (1, 1) else "")
         self.flops = 2.0 * conv.weights.size * oh * ow * out.shape[0]
-        twin = conv.twins.get("depthwise", self)
-        conv.twins["depthwise"] = self
-        if twin is self:
+        if not conv.packed.parts:
             full = np.zeros((out.blocks * LANES, k * k), np.float32)
             full[:f] = conv.weights.reshape(f, -1) * conv.factor[:, None]
-            self.packed = aligned((out.blocks, k * k, LANES))
-            self.packed[...] = full.reshape(out.blocks, LANES, -1).transpose(0, 2, 1)
-        else:
-            self.packed = twin.packed
-        self.weight_bytes = self.packed.nbytes
+            weights = aligned((out.blocks, k * k, LANES))
+            weights[...] = full.reshape(out.blocks, LANES, -1).transpose(0, 2, 1)
+            conv.packed.parts = [Part(0, out.blocks, 1, weights)]
+        self.weights = conv.packed.parts[0].weights
+        self.weight_bytes = conv.packed.nbytes
         reach = conv.dilation * (k - 1) - conv.pad
         last = [(o - 1) * s + reach - (n - 1) for o, s, n in zip((oh, ow), conv.stride, x.shape[2:], strict=True)]
         x.need(conv.pad, max(*last, 0))
@@ -204,11 +222,11 @@ class Depthwise(Kernel):
         bands = max(1, min(oh, -(-4 * threads_allowed() // (n * y.blocks))))
         shape = Shape(rows_for(ow), 1, 1, conv.stride[1], depthwise=1)
         slots = arguments(
-            self.packed.ctypes.data, self.packed[0].nbytes, table.ctypes.data, table.shape[1], table.strides[0],
+            self.weights.ctypes.data, self.weights[0].nbytes, table.ctypes.data, table.shape[1], table.strides[0],
             bias.ctypes.data, (base, image, conv.stride[1] * PIXEL, conv.stride[0] * row), memory.place(y), res, oh,
             ow, y.blocks, bands, y.blocks, y.border, conv.slope, conv.after, tile_function(shape).address, shape.rows,
             1)
-        return [Call(n * y.blocks * bands, direct.direct(), slots, (table, bias, self.packed))]
+        return [Call(n * y.blocks * bands, direct.direct(), slots, (table, bias, self.weights))]
 
 
 class Winograd(Kernel):
@@ -246,18 +264,17 @@ class Winograd(Kernel):
         self.spare = sums if self.by_filters else own
         self.need_scratch((shared if self.by_filters else 0) + threads * self.spare)
         self.algorithm = f"winograd F({m}){'/2' if self.strided else ''} by {'filters' if self.by_filters else 'tiles'}"
-        self.parts: list[tuple[int, int, int, np.ndarray]] = []
-        pairs = out.blocks // VECTORS
-        twin = conv.twins.get(("winograd", m), self)
-        conv.twins[("winograd", m)] = self
-        self.parts, self.weight_bytes = twin.parts, twin.weight_bytes
-        for first, count, vectors in ((0, pairs, VECTORS), (pairs * VECTORS, out.blocks % VECTORS, 1)):
-            if count and twin is self:
-                packed = aligned((count, self.scheme.unique**2, self.quads, DEPTH, vectors * LANES))
-                some = slice(first * LANES, (first + count * vectors) * LANES)
-                winograd.pack(np.ascontiguousarray(conv.weights[some]), conv.factor[some], self.scheme, packed)
-                self.parts.append((first, count, vectors, packed))
-                self.weight_bytes += packed.nbytes
+        self.packed = conv.packed
+        if not self.packed.parts:
+            self.packed.parts = [self.pack(*span) for span in spans(out.blocks)]
+        self.weight_bytes = self.packed.nbytes
+
+    def pack(self, first: int, count: int, vectors: int) -> Part:
+        conv = self.conv
+        packed = aligned((count, self.scheme.unique**2, self.quads, DEPTH, vectors * LANES))
+        some = slice(first * LANES, (first + count * vectors) * LANES)
+        winograd.pack(np.ascontiguousarray(conv.weights[some]), conv.factor[some], self.scheme, packed)
+        return Part(first, count, vectors, packed)
 
     def bind(self, memory: Any) -> list[Call]:
         conv, y = self.conv, self.out
@@ -273,7 +290,7 @@ class Winograd(Kernel):
         chunks = -(-self.tiles // self.batch)
         calls = []
         read_tile, write_tile = winograd.transforms(self.m, int(self.strided))
-        for part, (first, count, vectors, packed) in enumerate(self.parts):
+        for part, (first, count, vectors, packed, _) in enumerate(self.packed.parts):
             tile = tile_function(Shape(rows, vectors, epilogue=0))
             slots = arguments(
                 packed.ctypes.data, packed[0, 0].nbytes, offsets.ctypes.data, self.quads, 0,

@@ -6,6 +6,7 @@ plain op it was, with a conversion before and behind it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,18 +15,23 @@ from darkpy.ops.cpu.activations import SLOPES
 from darkpy.ops.spec import Shape
 from darkpy.plan import choose, convolution, kernels
 from darkpy.plan.blocked import LANES, Blocked
-from darkpy.plan.convolution import Conv
+from darkpy.plan.convolution import Conv, Packed
 from darkpy.plan.trace import Program, Scaled, Step, Value
 
-Packs = dict[tuple[int, int], Any]  # by layer, and number of the convolution in it: Conv.twins
+Packs = dict[tuple[int, int], Packed]  # by layer, and number of the convolution in it
+Release = Callable[[int, Any], None]  # told the layer and weights that were packed and are not needed any more
+
+
+def keep(layer: int, weights: Any) -> None:
+    """The Release that frees nothing."""
 
 
 class Lowering:
     """One pass over the steps; `maps` holds the blocked form of values that have one, `planar` those that exist as
     plain arrays."""
 
-    def __init__(self, program: Program, budget: float | None, packs: Packs):
-        self.program, self.packs = program, packs
+    def __init__(self, program: Program, budget: float | None, packs: Packs, release: Release):
+        self.program, self.packs, self.release = program, packs, release
         self.convolutions: dict[int, int] = {}  # so many of each layer are lowered
         self.choices = choose.select(program, budget)
         self.steps: list[Any] = []
@@ -94,7 +100,8 @@ class Lowering:
             return False
         conv = Conv(step.layer, weights, factor, np.zeros(f, np.float32), **step.kw)
         count = self.convolutions[step.layer] = self.convolutions.get(step.layer, 0) + 1
-        conv.twins = self.packs.setdefault((step.layer, count), conv.twins)
+        conv.packed = self.packs.setdefault((step.layer, count), conv.packed)
+        choice = conv.packed.choice = conv.packed.choice or self.choices[id(step)]
         value = step.outs[0]
         residual: Value | None = None
         if bias := self.follower(value, "add_bias"):
@@ -110,12 +117,16 @@ class Lowering:
                 conv.after = SLOPES[act.kw["kind"]]
                 value = self.absorb(act)
         extra = self.as_map(residual, step.layer) if residual is not None else None
+        kernel: kernels.Kernel
         if cg * groups < 8 and groups == 1 and x not in self.maps:
             source, out = self.padded(x, conv, step), self.new_map(value)
-            self.steps.append(convolution.Direct(conv, source, out, extra, planar=True))
-            return True
-        source = self.as_map(x, step.layer)
-        self.steps.append(choose.kernel(conv, self.choices[id(step)], source, self.new_map(value), extra))
+            kernel = convolution.Direct(conv, source, out, extra, planar=True)
+        else:
+            source = self.as_map(x, step.layer)
+            kernel = choose.kernel(conv, choice, source, self.new_map(value), extra)
+        self.steps.append(kernel)
+        conv.weights = np.broadcast_to(np.float32(0), weights.shape)  # only the shape is needed from now on
+        self.release(step.layer, weights)
         return True
 
     def absorb(self, step: Step) -> Value:
@@ -199,9 +210,10 @@ class Lowering:
         return True
 
 
-def lower(program: Program, budget: float | None = None, packs: Packs | None = None) -> Program:
+def lower(program: Program, budget: float | None = None, packs: Packs | None = None,
+          release: Release = keep) -> Program:
     """The same program on blocked maps where that is faster.
 
     `budget`: bytes of packed weights; `packs`: what programs of the same net for other batches packed, for sharing.
     """
-    return Lowering(program, budget, {} if packs is None else packs).run()
+    return Lowering(program, budget, {} if packs is None else packs, release).run()

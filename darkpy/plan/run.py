@@ -18,7 +18,7 @@ from darkpy.plan import memory, passes
 from darkpy.plan.blocked import Blocked
 from darkpy.plan.explain import Explanation, explain
 from darkpy.plan.kernels import Kernel
-from darkpy.plan.lower import Packs, lower
+from darkpy.plan.lower import Packs, Release, keep, lower
 from darkpy.plan.trace import Program, Scaled, Step, Value, trace
 
 DTYPES = {"float32": np.float32, "int32": np.int32}
@@ -94,11 +94,12 @@ class Plan:
     """
 
     def __init__(self, layers: Sequence[Layer], wiring: Sequence[Sequence[int]], input_shape: Shape,
-                 wanted: Sequence[int], threads: int | None = None):
+                 wanted: Sequence[int], threads: int | None = None, release: Release = keep):
         self.threads = threads or jit.threads_allowed()
         self.layers, self.wiring, self.input_shape, self.wanted = layers, wiring, input_shape, list(wanted)
         self.programs: dict[int, Executable] = {}  # by batch size, the last used last
         self.packs: Packs = {}
+        self.release = release
         self.lock = threading.RLock()  # the arena serves one call at a time
 
     def program(self, batch: int) -> Executable:
@@ -110,7 +111,7 @@ class Plan:
                     del self.programs[next(iter(self.programs))]
                 with jit.running():
                     traced = trace(self.layers, self.wiring, self.input_shape, batch, self.wanted)
-                    found = Executable(lower(passes.optimise(traced), packs=self.packs))
+                    found = Executable(lower(passes.optimise(traced), packs=self.packs, release=self.release))
             self.programs[batch] = found
             return found
 

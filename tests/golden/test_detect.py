@@ -94,7 +94,7 @@ def test_candidates(name):
     """What the heads yield before suppression, in the original's order."""
     g = harness.golden("detect", f"{name}.npz")
     d = detector(g.meta["model"], True)
-    outputs = d.net.plan()(load(photo(g), d.input_shape).x[None])
+    outputs = d._run(load(photo(g), d.input_shape).x[None])
     for thresh in (0.5, 0.24):
         rows = g[f"pre_nms_{thresh:g}"]
         parts = [h.decode(y[0], thresh) for h, y in zip(d.heads, outputs, strict=True)]

@@ -23,8 +23,7 @@ def packed(plan, batch):
     found = []
     for step in plan.program(batch).program.steps:
         if isinstance(step, Kernel) and step.weight_bytes:
-            arrays = [part[3] for part in step.parts] if hasattr(step, "parts") else [step.packed]
-            found.append((step.algorithm, [a.ctypes.data for a in arrays]))
+            found.append((step.algorithm, [part.weights.ctypes.data for part in step.conv.packed.parts]))
     return found
 
 
@@ -228,3 +227,17 @@ for name in ("winograd", "depthwise", "groups", "residual", "pooling", "heads"):
 def test_on_narrower_registers():
     """The kernels that a machine without AVX-512 compiles."""
     assert script(NARROW, NUMBA_CPU_NAME="haswell") == ["True"] * 6
+
+
+def test_released_weights():
+    """A plan may take the weights over: other batch sizes still work, the net itself says that it cannot run."""
+    net = harness.net_of(BODY)
+    x = harness.images(net, 3)
+    (truth,) = net.plan()(x)
+    plan = net.plan(release=True)
+    np.testing.assert_array_equal(plan(x)[0], truth)
+    assert all(not any(net.params(i)["weights"].strides) for i in range(4)), "no weights are left in the net"
+    np.testing.assert_allclose(plan(x[:1])[0], truth[:1], rtol=0, atol=1e-5 * abs(truth).max())
+    for use in (net.plan, lambda: net.forward(x), lambda: net.save("never.weights")):
+        with pytest.raises(darkpy.errors.UsageError, match="released to its plan"):
+            use()

@@ -126,6 +126,7 @@ class Lowering:
             kernel = choose.kernel(conv, choice, source, self.new_map(value), extra)
         self.steps.append(kernel)
         conv.weights = np.broadcast_to(np.float32(0), weights.shape)  # only the shape is needed from now on
+        step.args = (x,)
         self.release(step.layer, weights)
         return True
 

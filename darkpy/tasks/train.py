@@ -1,0 +1,153 @@
+"""Use case: train a network on the images of a .data file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from darkpy import datafile, weights
+from darkpy.build import read
+from darkpy.datafile import DataFile
+from darkpy.datasets.loader import Loader
+from darkpy.datasets.training import is_detector, training_loader, training_set
+from darkpy.errors import DataError, UsageError
+from darkpy.network import Network
+from darkpy.train import Options, Trainer, checkpoint
+from darkpy.vision.textfile import show
+
+Validate = Callable[[Network], float]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be trained, and how; None where cfg and data decide."""
+
+    data: str
+    cfg: str
+    weights: str | None = None
+    cutoff: int | None = None  # read only so many layers of the weights
+    clear: bool = False  # the weights' count of images seen is not taken over
+    seed: int = 0
+    workers: int | None = None
+    resume: bool = False
+    save_every: int = 100
+    chart_every: int = 100
+    max_batches: int | None = None
+    validate_every: int | None = None
+    patience: int = 0
+    lax: bool = False
+
+
+@dataclass
+class Training:
+    """A training that is ready to run, and what there is to say beforehand."""
+
+    trainer: Trainer
+    loader: Loader
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def net(self) -> Network:
+        return self.trainer.net
+
+
+@contextmanager
+def open_training(job: Job, validate: Validate | None = None, score: str = "score") -> Iterator[Training]:
+    """Everything read and checked; the loader's threads end with the block.
+
+    `validate` gives the score of a detector (a classifier's is its top-1, where data has valid=).
+    Raises CfgError, WeightsError, CheckpointError, DataError, UsageError.
+    """
+    data = datafile.read(job.data, job.lax)
+    graph = read(job.cfg, lax=job.lax)
+    if job.max_batches is not None:
+        graph.config.max_batches = job.max_batches
+    notes = [*data.warnings, *graph.warnings]
+    if job.weights:
+        weights.check(job.weights, graph.layers, job.cutoff, partial=True)  # before memory is taken
+    net = Network(graph, seed=job.seed)
+    training_set(net, data)  # its faults come before anything is made on the disk
+    folder, name = make_folder(data), Path(job.cfg).stem
+    point = folder / f"{name}.checkpoint"
+    resumed = None
+    if job.resume and point.exists():
+        resumed = checkpoint.load(point, net)
+        notes.append(f"going on behind batch {net.batches}, as {show(point)} has it")
+    else:
+        if job.resume:
+            notes.append(f"{show(point)}: there is no checkpoint yet: the training begins")
+        elif point.exists():
+            old = point.with_suffix(".checkpoint.old")
+            os.replace(point, old)
+            notes.append(f"{show(point)} of an earlier training is kept as {show(old)} (--resume would go on with it)")
+        notes += start_from(net, job)
+    if validate is None and not is_detector(net) and data.config.valid:
+        validate, score = top1(net, data), "top-1"
+    max_batches = net.config.max_batches
+    if resumed is None and max_batches and net.batches >= max_batches:
+        raise UsageError(f"{show(job.weights or '')}: was trained on {net.seen:,} images, which is batch {net.batches} "
+                         f"of max_batches={max_batches}: give -clear to count anew, or a larger --max_batches")
+    start = resumed["loader"]["position"] if resumed else net.seen
+    with training_loader(net, data, job.seed, start, job.workers) as loader:
+        every = job.validate_every
+        if every is None:
+            every = max(100, -(-loader.count // (net.batch * net.config.subdivisions)))
+        options = Options(max_batches, job.save_every, job.chart_every, every, job.patience)
+        if job.patience and not (validate and every):
+            raise UsageError("-patience needs validation: a valid= list in the .data file, and -validate_every")
+        yield Training(Trainer(net, loader, folder, name, options, validate, score, resumed), loader, notes)
+
+
+def make_folder(data: DataFile) -> Path:
+    """The folder of backup=."""
+    folder = datafile.resolve(data.config.backup, data.path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise DataError(f"{data.section.place('backup')}: backup={show(folder)}: cannot be made: "
+                        f"{(e.strerror or str(e)).lower()}: name another folder") from None
+    return folder
+
+
+def start_from(net: Network, job: Job) -> list[str]:
+    """Load the weights a training starts from; says which layers they gave."""
+    if not job.weights:
+        return []
+    loaded = net.load_weights(job.weights, job.cutoff, partial=True)
+    if job.clear:
+        net.seen = 0
+    stop, extent = loaded.extent.stop, loaded.extent
+    notes = []
+    if stop or job.cutoff is not None:
+        last = min(stop.index if stop else len(net.layers), len(net.layers) if job.cutoff is None else job.cutoff)
+        notes.append(f"{show(job.weights)}: layers 0 to {last - 1} start from it, the others anew" if last else
+                     f"{show(job.weights)}: no layer can be read from it: all start anew")
+    if job.cutoff is None and (extent.size > extent.needed or stop and not extent.on_boundary):
+        notes.append(f"warning: {show(job.weights)}: {loaded.note}: is it of another cfg (number of classes)? Then "
+                     "give -cutoff N, the number of layers they share: what is behind them is read wrong")
+    return notes
+
+
+def top1(net: Network, data: DataFile) -> Validate:
+    """The share of the images of valid= whose likeliest class is right."""
+    size: tuple[int, int] = net.input_shape[1:]  # type: ignore[assignment]
+    training_set(net, data, "valid", chance=False)  # its faults now, not when it is used first
+
+    def validate(net: Network) -> float:
+        net.resize(size)
+        samples = training_set(net, data, "valid", chance=False)
+        right = count = 0
+        with Loader(samples, net.input_shape[0], lambda p: size, net.batch, end=len(samples.images),
+                    shuffle=False) as loader:
+            for batch in loader:
+                y = net.forward(batch.x).reshape(len(batch.x), -1)
+                right += int((batch.truth[np.arange(len(y)), y.argmax(1)] > 0).sum())
+                count += len(y)
+        return right / count
+
+    return validate

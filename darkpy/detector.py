@@ -55,7 +55,8 @@ class Detector:
         self._run = self.net.plan(threads, release=True)
 
     def detect(self, sources: Any, thresh: float | None = None, nms: float | None = None, hier: float = 0.5,
-               batch: int = 8, letterbox: bool | None = None, on_error: OnError | None = None) -> Iterator[Result]:
+               batch: int = 8, letterbox: bool | None = None, on_error: OnError | None = None,
+               nodes: np.ndarray | None = None) -> Iterator[Result]:
         """One Result for each image, in order.
 
         sources    an image or any iterable of them: path, bytes, uint8 (H, W, 3) RGB, float (3, H, W) in [0, 1],
@@ -67,7 +68,10 @@ class Detector:
         letterbox  keep the aspect ratio, or else stretch; by default as the net was trained: only v1 stretches
         on_error   called with a source that cannot be read and its error, and the next image follows; without it the
                    error is raised
+        nodes      with a label tree: these nodes (n,) alone are the classes, each with its own probability
         """
+        if nodes is not None and not all(getattr(head, "tree", None) for head in self.heads):
+            raise UsageError(f"{self.net.graph.path}: nodes were chosen, but this net has no tree of classes")
         thresh = thresh if thresh is not None else 0.2 if self.is_grid else 0.5
         nms = nms if nms is not None else 0.4 if self.is_grid else 0.45
         fit = letterbox if letterbox is not None else not self.is_grid
@@ -75,19 +79,22 @@ class Detector:
             if not 0 <= value <= 1:
                 raise UsageError(f"{name}={value}: it lies between 0 and 1")
         for pictures in batches(sources, self.input_shape, fit, batch, on_error):
-            yield from self._detect(pictures, thresh, nms, hier, fit)
+            yield from self._detect(pictures, thresh, nms, hier, fit, nodes)
 
-    def _detect(self, pictures: list[Picture], thresh: float, nms: float, hier: float, fit: bool) -> Iterator[Result]:
+    def _detect(self, pictures: list[Picture], thresh: float, nms: float, hier: float, fit: bool,
+                nodes: np.ndarray | None) -> Iterator[Result]:
+        chosen = {} if nodes is None else {"map": nodes}
+        names = self.names if nodes is None else [self.names[k] for k in nodes]
         start = time.perf_counter()
         outputs = self._run(np.stack([p.x for p in pictures]))
         ms = (time.perf_counter() - start) * 1000 / len(pictures)
         for n, picture in enumerate(pictures):
             start = time.perf_counter()
-            found = Detections.concat([head.decode(y[n], thresh, hier)
+            found = Detections.concat([head.decode(y[n], thresh, hier, **chosen)
                                        for head, y in zip(self.heads, outputs, strict=True)])
             boxes = select(found, picture.size, self.input_shape[1:], thresh, nms, fit)
             speed = {"preprocess": picture.ms, "inference": ms, "postprocess": (time.perf_counter() - start) * 1000}
-            yield Result(boxes, self.names, picture.rgb, picture.path, speed)
+            yield Result(boxes, names, picture.rgb, picture.path, speed)
 
 
 def select(found: Detections, image_size: tuple[int, int], net_size: tuple[int, int], thresh: float, nms: float,

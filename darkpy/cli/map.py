@@ -7,6 +7,7 @@ import math
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from darkpy.cli import console
@@ -17,6 +18,10 @@ from darkpy.cli.sizes import count
 from darkpy.errors import UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from darkpy.datafile import DataFile
+    from darkpy.detector import Detector
     from darkpy.tasks.evaluate import Report
 
 T = TypeVar("T")
@@ -38,7 +43,6 @@ def watch(items: Iterable[T], total: int) -> Iterator[T]:
 
 def run(args: Args) -> int:
     from darkpy import datafile
-    from darkpy.detector import Detector
     from darkpy.evaluation.breakdown import VOC_GROUPS
     from darkpy.tasks import evaluate as task
     from darkpy.tasks.detect import check_outputs
@@ -47,11 +51,11 @@ def run(args: Args) -> int:
     if args.json and args.json != "-":
         check_outputs([args.json], [args.data, args.cfg, args.weights])
     groups = read_groups(args.groups) if args.groups else VOC_GROUPS
-    model = open_model(Detector, args)
-    labelled = task.read_truth(data, len(model.names))
+    model, names, nodes = open_for(args, data)
+    labelled = task.read_truth(data, len(names))
     failed = Failures()
-    collected = task.collect(model, labelled, task.THRESH, args.nms, args.batch, fit_of(args), failed, watch)
-    report = task.measure(collected, model.names, args.iou_thresh, args.thresh, groups)
+    collected = task.collect(model, labelled, task.THRESH, args.nms, args.batch, fit_of(args), failed, watch, nodes)
+    report = task.measure(collected, names, args.iou_thresh, args.thresh, groups)
     if args.plots:
         from darkpy.tasks import evaluation_plots
 
@@ -67,6 +71,25 @@ def run(args: Args) -> int:
         left_out = len(labelled.images) - report.images
         console.note(f"{count(left_out, 'image')} left out, {report.images} measured")
     return failed.status
+
+
+def open_for(args: Args, data: DataFile) -> tuple[Detector, list[str], np.ndarray | None]:
+    """The detector, the classes of the data set, and the nodes of the net's tree these are if map= says so."""
+    from darkpy.detector import Detector
+    from darkpy.labels import enough
+    from darkpy.tasks.evaluate import class_map
+    from darkpy.vision.names import read_names
+
+    if not data.config.map:
+        model = open_model(Detector, args)
+        return model, model.names, None
+    # names= and --names are those of the data set, not of the tree
+    own = args.names or (str(data.find("names")) if data.config.names else None)
+    model = open_model(Detector, SimpleNamespace(**{**vars(args), "names": None, "data": None}))
+    nodes = class_map(model, data)
+    assert nodes is not None
+    names = enough(read_names(own), own, len(nodes)) if own else [model.names[k] for k in nodes]
+    return model, names, nodes
 
 
 def fit_of(args: Args) -> bool | None:
@@ -138,12 +161,11 @@ def table(titles: list[str], rows: list[list[str]], last: list[str]) -> None:
 
 def recall(args: Args) -> int:
     from darkpy import datafile
-    from darkpy.detector import Detector
     from darkpy.tasks import evaluate as task
 
     data = datafile.read(args.data, lax=args.lax)
-    model = open_model(Detector, args)
-    labelled = task.read_truth(data, len(model.names))
+    model, names, _ = open_for(args, data)
+    labelled = task.read_truth(data, len(names))
     failed = Failures()
     states = task.recall(model, labelled, args.thresh, args.nms, args.iou_thresh, args.batch, fit_of(args), failed)
     state = task.Recall()

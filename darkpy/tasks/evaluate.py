@@ -26,6 +26,7 @@ from darkpy.evaluation.tables import Found, Truth, pairwise_iou
 from darkpy.pictures import OnError
 from darkpy.result import Result
 from darkpy.vision.boxes import to_xyxy
+from darkpy.vision.names import read_map
 from darkpy.vision.nms import nms_obj
 
 THRESH, NMS = 0.005, 0.45
@@ -78,6 +79,16 @@ def labels_of(image: str, classes: int, problems: list[str]) -> np.ndarray:
     return rows[(rows[:, 3] > 0) & (rows[:, 4] > 0)]  # the others say that a class is somewhere in the image
 
 
+def class_map(model: Detector, data: DataFile) -> np.ndarray | None:
+    """The nodes of the net's tree that the classes of the data set are, by `map=`; None where none is given."""
+    if not data.config.map:
+        return None
+    if not all(getattr(head, "tree", None) for head in model.heads):
+        raise DataError(f"{data.section.place('map')}: map= leads to nodes of a tree, which this net does not have: "
+                        "remove it")
+    return read_map(data.find("map"), limit=len(model.names))
+
+
 # -- what was found ----------------------------------------------------------------------------------------------------
 
 
@@ -116,12 +127,14 @@ def inside(xyxy: np.ndarray) -> np.ndarray:
 
 
 def collect(model: Detector, labelled: Labelled, thresh: float = THRESH, nms: float = NMS, batch: int = 8,
-            letterbox: bool | None = None, on_error: OnError | None = None, watch: Watch | None = None) -> Collected:
-    """Run the detector on all images.  One that cannot be read is left out, if `on_error` takes its error."""
-    collected = Collected(len(model.names))
+            letterbox: bool | None = None, on_error: OnError | None = None, watch: Watch | None = None,
+            nodes: np.ndarray | None = None) -> Collected:
+    """Run the detector on all images.  One that cannot be read is left out, if `on_error` takes its error; `nodes`
+    from `class_map`."""
+    collected = Collected(len(model.names if nodes is None else nodes))
     number = {image: i for i, image in enumerate(labelled.images)}
     results: Iterable[Result] = model.detect(labelled.images, thresh, nms, batch=batch, letterbox=letterbox,
-                                             on_error=on_error)
+                                             on_error=on_error, nodes=nodes)
     for result in watch(results, len(number)) if watch else results:
         i = number[result.path or ""]
         collected.add(result, labelled.labels[i], labelled.difficult[i])

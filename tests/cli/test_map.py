@@ -5,11 +5,19 @@ import sys
 
 import pytest
 
+from darkpy import Detector
 from darkpy.vision.decode import read_image, write_image
 from tests import nets
 from tests.shared import ROOT, shared
 
 RUN = ("map", "my.data", "tiny.cfg", "tiny.weights")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled(tmp_path_factory):
+    """The kernels: nothing will be said of them."""
+    model = Detector(*nets.detector_files(tmp_path_factory.mktemp("net")))
+    assert sum(len(result) for result in model.detect([nets.scene()] * 4, batch=4)) == 4
 
 
 @pytest.fixture

@@ -1,0 +1,92 @@
+"""`detector valid`: result files for VOC, COCO and ImageNet.  `classifier valid`: top-1 and top-k accuracy."""
+
+from __future__ import annotations
+
+import json
+
+from darkpy import cfg
+from darkpy.cli import console
+from darkpy.cli.args import Arg, Args, Command, Opt
+from darkpy.cli.classify import top_of
+from darkpy.cli.detect import CFG, Failures
+from darkpy.cli.map import DARKNET, FIT, MODEL, fit_of, open_for, watch
+from darkpy.cli.models import open_model
+from darkpy.cli.sizes import count
+from darkpy.errors import DataError
+
+
+def detector(args: Args) -> int:
+    from darkpy import datafile
+    from darkpy.datasets.paths import images_of
+    from darkpy.tasks.evaluate import NMS, THRESH
+    from darkpy.tasks.result_files import KINDS, open_results
+
+    data = datafile.read(args.data, lax=args.lax)
+    kind = args.eval or data.config.eval
+    if kind not in KINDS:
+        raise DataError(f"{data.section.place('eval')}: eval={cfg.clip(kind)}: unknown form of results: "
+                        f"{', '.join(KINDS)} are known")
+    fit = fit_of(args)
+    images = list(dict.fromkeys(images_of(data, "valid").images))
+    model, names, nodes = open_for(args, data)
+    files = open_results(kind, data.config.results, args.out, names)
+    failed = Failures()
+    number = {image: i for i, image in enumerate(images, 1)}
+    thresh, nms = args.thresh if args.thresh is not None else THRESH, args.nms if args.nms is not None else NMS
+    results = model.detect(images, thresh, nms, batch=args.batch, letterbox=fit, on_error=failed, nodes=nodes)
+    done = 0
+    for result in watch(results, len(images)):
+        files.add(number[result.path or ""], result)
+        done += 1
+    written = files.write()
+    more = f" and {len(written) - 1} more" if len(written) > 1 else ""
+    console.note(f"detections in {count(done, 'image')}: {written[0]}{more}")
+    return failed.status
+
+
+def classifier(args: Args) -> int:
+    from darkpy import datafile
+    from darkpy.classifier import Classifier
+    from darkpy.tasks.top_k import TopK, top_k
+
+    data = datafile.read(args.data, lax=args.lax)
+    model = open_model(Classifier, args)
+    failed = Failures()
+    total, states = top_k(model, data, top_of(args), args.batch, failed)
+    state = TopK(0)
+    for latest in watch(states, total):
+        state = latest
+    if not state.images:
+        raise DataError("none of the images could be read: nothing can be measured")
+    found = state.to_dict()
+    if args.json:
+        print(json.dumps(found))
+    else:
+        print(f"{count(state.images, 'image')}: top 1: {100 * found['top1_accuracy']:.2f} %, "
+              f"top {state.k}: {100 * found['topk_accuracy']:.2f} %")
+    return failed.status
+
+
+DATA = Arg("data", ".data file with valid=, eval= and results=")
+DETECTOR = [
+    Opt("-out", "what names of files begin with, in place of comp4_det_test_, coco_results, imagenet-detection; with "
+                "a / in it also the folder, in place of results=", str, metavar="NAME"),
+    Opt("-eval", "form of the files, in place of eval= (voc)", str, words=("voc", "coco", "imagenet"),
+        metavar="voc|coco|imagenet"),
+    Opt("-thresh", "least confidence of a detection, .005 by default", float, low=0, high=1),
+    Opt("-nms", "of two boxes of a class that overlap more only the better stays, .45 by default; 0: all", float, low=0,
+        high=1),
+    *FIT, *MODEL, *DARKNET,
+]
+CLASSIFIER = [
+    Opt("-top", "the true class may be among so many: 5 by default, or the top= of the .data file", int, low=1,
+        high=1 << 20, also=("-t",)),
+    Opt("--json", "as JSON"), *MODEL,
+]
+COMMANDS = [
+    Command(("detector", "valid"), "write detections in the files that VOC, COCO or ImageNet evaluate", detector,
+            [DATA, *CFG], DETECTOR, "As in Darknet",
+            "An image that cannot be read is reported, the others are still done, and the exit status is 4."),
+    Command(("classifier", "valid"), "top-1 and top-k accuracy", classifier,
+            [Arg("data", ".data file with valid= and labels="), *CFG], CLASSIFIER, "As in Darknet"),
+]

@@ -19,15 +19,15 @@ from tests.shared import ROOT
 NET = """[net]
 batch=4
 subdivisions=2
-width=32
-height=32
+width={side}
+height={side}
 channels=3
 hue=.1
 saturation=1.5
 exposure=1.5
 angle=7
 max_crop=40
-learning_rate=0.01
+learning_rate={rate}
 burn_in=4
 policy=random
 power=1
@@ -43,6 +43,8 @@ activation=leaky
 [dropout]
 probability=.3
 """
+SIDE = {"detector": 96, "classifier": 32}  # from 96 on there is more than one size for random=1
+RATE = {"detector": 0.0005, "classifier": 0.01}
 TAILS = {
     "detector": "[convolutional]\nfilters=8\nactivation=linear\n[yolo]\nclasses=3\nanchors=4,5\njitter=.3\nrandom=1\n",
     "classifier": "[convolutional]\nfilters=3\nactivation=linear\n[avgpool]\n[softmax]\n",
@@ -64,7 +66,7 @@ def make(kind: str, folder: Path, net: str = "", data: str = "") -> tuple[str, s
         path = folder / "d.data"
         path.write_text("classes=3\ntrain=train.txt\nvalid=train.txt\nlabels=labels.txt\n")
     path.write_text(path.read_text() + f"backup={folder}/backup\n{data}")
-    (folder / "n.cfg").write_text(NET.format(net=net) + TAILS[kind])
+    (folder / "n.cfg").write_text(NET.format(net=net, side=SIDE[kind], rate=RATE[kind]) + TAILS[kind])
     return str(path), str(folder / "n.cfg")
 
 

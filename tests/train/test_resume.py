@@ -13,7 +13,7 @@ from tests.train import jobs
 @pytest.mark.parametrize("kind", ["detector", "classifier"])
 def test_kill_at_random_moments(kind, tmp_path):
     """`python -m tests.train.jobs` does it as often as is wanted."""
-    assert 0 < jobs.kill_and_compare(kind, tmp_path, kills=3, batches=60) <= 60
+    assert 0 < jobs.kill_and_compare(kind, tmp_path, kills=2, batches=40) <= 40
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

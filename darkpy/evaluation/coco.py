@@ -78,22 +78,23 @@ def evaluate(truth: Truth, found: Found, classes: int) -> CocoScores:
 
 def verdicts(truth: Truth, found: Found, there: np.ndarray, answers: np.ndarray) -> list[Verdicts]:
     """For each size range: one class's objects (rows `there`) against its detections (rows `answers`)."""
-    by_image = {image: there[rows] for (image,), rows in groups(truth.image[there])}
-    parts: list[list[tuple[np.ndarray, ...]]] = [[] for _ in SIZES]
-    for (image,), rows in groups(found.image[answers]):
-        rows = answers[rows]
-        rows = rows[by_confidence(found.confidence[rows])][: MOST[-1]]
-        own = by_image.get(image, np.zeros(0, np.int64))
-        crowd, area, size = truth.crowd[own], truth.area[own], areas(found.boxes[rows])
-        iou = pairwise_iou(found.boxes[rows], truth.boxes[own], crowd)
-        for part, (low, high) in zip(parts, SIZES.values(), strict=True):
-            skip = ~truth.counts[own] | (area < low) | (area > high)
-            matched, at_ignored = match_coco(iou, skip, crowd, IOUS)
-            outside = (size < low) | (size > high)
-            part.append((found.confidence[rows], np.arange(len(rows)), matched, at_ignored | (~matched & outside)))
-    empty = (np.zeros(0), np.zeros(0, np.int64), np.zeros((len(IOUS), 0), bool), np.zeros((len(IOUS), 0), bool))
-    return [Verdicts(*(np.concatenate(column, axis=-1) for column in zip(empty, *part, strict=True)))
-            for part in parts]
+    rows = answers[np.lexsort((-found.confidence[answers], found.image[answers]))]
+    image = found.image[rows]
+    rank = np.arange(len(rows)) - np.searchsorted(image, image)
+    rows, image, rank = (column[rank < MOST[-1]] for column in (rows, image, rank))
+    size = areas(found.boxes[rows])
+    matched, ignored = np.zeros((2, len(SIZES), len(IOUS), len(rows)), bool)
+    for (where,), own in groups(truth.image[there]):
+        own = there[own]
+        part = slice(*np.searchsorted(image, [where, where + 1]))
+        crowd, area, counts = truth.crowd[own], truth.area[own], truth.counts[own]
+        iou = pairwise_iou(found.boxes[rows[part]], truth.boxes[own], crowd)
+        for i, (low, high) in enumerate(SIZES.values()):
+            skip = ~counts | (area < low) | (area > high)
+            matched[i, :, part], ignored[i, :, part] = match_coco(iou, skip, crowd, IOUS)
+    for i, (low, high) in enumerate(SIZES.values()):
+        ignored[i] |= ~matched[i] & ((size < low) | (size > high))
+    return [Verdicts(found.confidence[rows], rank, m, i) for m, i in zip(matched, ignored, strict=True)]
 
 
 def measure(found: Verdicts, objects: int) -> tuple[np.ndarray, np.ndarray]:

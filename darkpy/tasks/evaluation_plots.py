@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,9 @@ def save(report: Report, folder: str | Path, points: int = 0) -> list[Path]:
     for name, draw in (("pr_curves", curves), ("confusion", confusion), ("errors", errors)):
         target = Path(folder) / f"{name}.png"
         content = io.BytesIO()
-        draw(report, points).savefig(content, format="png", dpi=110)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing")  # a name in letters the font lacks shows as boxes
+            draw(report, points).savefig(content, format="png", dpi=110)
         with replacing(target, DataError) as file:
             file.write(content.getbuffer())
         written.append(target)
@@ -68,11 +71,11 @@ def curves(report: Report, points: int) -> Figure:
         colour = colormaps["turbo"](0.06 + 0.88 * i / max(len(chosen) - 1, 1))
         best = envelope(c.precision)
         x, y = np.r_[0, c.recall], np.r_[best[:1] if len(best) else 0, best]
-        axes.step(x, y, where="pre", color=colour, linewidth=1.3, label=f"{label(report.names[k])} {c.ap(points):.3f}")
+        axes.step(x, y, where="pre", color=colour, linewidth=1.3, label=f"{c.ap(points):.3f}  {label(report.names[k])}")
         heights.append(np.r_[best, 0][np.searchsorted(c.recall, levels)])
     if heights:
         axes.plot(levels, np.mean(heights, axis=0), color="black", linewidth=2.4,
-                  label=f"mean {report.voc.mean_ap(points):.3f}")
+                  label=f"{report.voc.mean_ap(points):.3f}  mean")
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8, frameon=False,
                     ncols=1 + len(chosen) // 20)
     axes.set(xlim=(0, 1.005), ylim=(0, 1.02), xlabel="recall", ylabel="precision",

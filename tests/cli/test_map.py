@@ -87,6 +87,23 @@ def test_plots(darkpy, place):
         assert read_image(place / "new" / "plots" / f"{name}.png").std() > 5
 
 
+def test_names_that_matplotlib_would_stumble_over(darkpy, place):
+    (place / "my.names").write_text("_$x^$ \\frac\n\u732b\n", encoding="utf-8")
+    assert darkpy(*RUN, "--plots", "plots").status == 0
+
+
+def test_nothing_to_find(darkpy, place):
+    for name in "abcd":
+        (place / "labels" / f"{name}.txt").write_text("")
+    done = darkpy(*RUN, "--plots", "plots")
+    assert done.status == 0
+    assert done.out.splitlines()[3].split() == ["all", "0", "-", "-", "0", "4", "0", "0.00", "0.00"]
+    assert json.loads(darkpy(*RUN, "--json").out)["map"] is None
+    done = darkpy(*RUN, "-thresh", "1")
+    assert done.out.splitlines()[1].split() == ["all", "0", "-", "-", "0", "0", "0", "0.00", "0.00"]
+    assert darkpy("detector", "recall", *RUN[1:]).out.endswith("Recall: 0.00%\n")
+
+
 def test_on_a_terminal(darkpy, place, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     assert "violet" in darkpy(*RUN).out

@@ -18,7 +18,8 @@ from darkpy.plan.kernels import Kernel
 from darkpy.plan.trace import Program, Step, Value
 
 FLOPS = 105e9  # of one thread inside the micro-kernel
-VECTOR = 6e-9  # seconds to transform one vector of a Winograd tile, in and out
+VECTOR = {6: 5.3e-9, 4: 4.5e-9, 3: 4e-9, 2: 3e-9}  # seconds to transform a vector of a tile of this side, in and out
+STRIDED = 3e-9  # the same with stride 2
 BANDWIDTH = 25e9  # bytes per second of weights streamed from memory, by all threads
 TILES = (6, 4, 3, 2)  # F(5) is never the best
 RAW_TIMES = 2.5  # default budget: so many times the raw weights
@@ -39,8 +40,8 @@ def choices(x: tuple[int, ...], w: tuple[int, ...], y: tuple[int, ...], kw: dict
     f, c, k, _ = w
     threads = threads_allowed()
 
-    def estimate(products: float, vectors: float, nbytes: int) -> float:
-        busy = (2 * products / FLOPS + vectors * VECTOR) / threads
+    def estimate(products: float, transforms: float, nbytes: int) -> float:
+        busy = (2 * products / FLOPS + transforms) / threads
         return max(busy, nbytes / BANDWIDTH) + 0.1 * min(busy, nbytes / BANDWIDTH)
 
     raw = 4 * f * c * k * k
@@ -53,7 +54,8 @@ def choices(x: tuple[int, ...], w: tuple[int, ...], y: tuple[int, ...], kw: dict
             tiles = n * -(-oh // m) * -(-ow // m)
             size = 4 * f * c * (m + 2) ** 2
             vectors = tiles * t * t * (-(-c // LANES) + -(-f // LANES))
-            found.append(Choice(m, estimate(float(t * t) * c * f * tiles, vectors, size), size))
+            each = VECTOR[m] if stride == (1, 1) else STRIDED
+            found.append(Choice(m, estimate(float(t * t) * c * f * tiles, vectors * each, size), size))
     return sorted(found, key=lambda choice: choice.seconds)
 
 

@@ -14,7 +14,6 @@ from darkpy.ops.cpu.tile import DEPTH, LANES, VECTORS, WIDE, Shape, rows_for, ti
 from darkpy.plan.blocked import PIXEL, Blocked
 from darkpy.plan.kernels import Call, Kernel
 
-WINOGRAD_ROWS = (13, 8) if WIDE else (6,)  # few, since each is compiled with its transforms
 L2 = 1 << 20  # bytes of second-level cache to aim at
 SHARED = 3 << 20  # transformed input that may be shared by all threads
 
@@ -255,14 +254,16 @@ class Winograd(Kernel):
         if self.by_filters:
             self.batch = self.tiles
         else:
-            rows = WINOGRAD_ROWS[0]
+            rows = 13 if WIDE else 6
             fit = max(1, L2 // 2 // (self.positions * self.input_blocks * PIXEL * rows)) * rows
             chunks = -(-self.tiles // min(fit, 4 * rows))
             self.batch = -(-self.tiles // (-(-chunks // threads) * threads))
-        own = (self.positions * (self.input_blocks + VECTORS) * self.batch + 3 * m * m) * PIXEL
-        sums = (self.positions * VECTORS * self.batch + 3 * m * m) * PIXEL
-        self.spare = sums if self.by_filters else own
-        self.need_scratch((shared if self.by_filters else 0) + threads * self.spare)
+        # from position to position an odd number of vectors, so that a tile's positions meet in no cache set
+        self.step, self.sum_step = ((blocks * self.batch | 1) * PIXEL for blocks in (self.input_blocks, VECTORS))
+        values = self.positions * self.step
+        sums = self.positions * self.sum_step + 3 * m * m * PIXEL
+        self.spare = sums if self.by_filters else values + sums
+        self.need_scratch((values if self.by_filters else 0) + threads * self.spare)
         self.algorithm = f"winograd F({m}){'/2' if self.strided else ''} by {'filters' if self.by_filters else 'tiles'}"
         self.packed = conv.packed
         if not self.packed.parts:
@@ -286,7 +287,7 @@ class Winograd(Kernel):
         res = memory.place(self.residual) if self.residual else (0, 0, 0, 0)
         quad = np.arange(self.quads)
         offsets = (quad * DEPTH // LANES * self.batch * PIXEL + quad * DEPTH % LANES * 4).astype(np.int64)
-        rows = rows_for(self.batch, WINOGRAD_ROWS)
+        rows = rows_for(self.batch)
         chunks = -(-self.tiles // self.batch)
         calls = []
         read_tile, write_tile = winograd.transforms(self.m, int(self.strided))
@@ -297,7 +298,8 @@ class Winograd(Kernel):
                 bias.ctypes.data + first * PIXEL, src, shifted(dst, first), shifted(res, first), h, w, n, count,
                 self.input_blocks, self.batch, memory.array(self.scratch).ctypes.data, self.spare, y.border,
                 conv.slope, conv.after, chunks, self.tiles, tile.address, read_tile.address, write_tile.address, rows,
-                vectors, self.m, self.scheme.t, self.m * (2 if self.strided else 1), self.scheme.unique)
+                vectors, self.m, self.scheme.t, self.m * (2 if self.strided else 1), self.scheme.unique,
+                self.step, self.sum_step)
             keep = (bias, offsets, packed)
             if self.by_filters:
                 read, write = winograd.by_filters()

@@ -75,7 +75,7 @@ def explain(plan: Plan, batch: int = 1, passes: int = 5) -> Explanation:
         jit.set_threads(plan.threads)
         program = plan.program(batch)
         noise = np.random.default_rng(0).random((batch, *plan.input_shape), np.float32)
-        program(noise)
+        program(noise, plan.threads)
         times: list[list[float]] = [[] for _ in program.calls]
         with np.errstate(all="ignore"):
             for _ in range(passes):

@@ -20,6 +20,11 @@ class Call:
     def __init__(self, count: int, task: Any, slots: np.ndarray, keep: tuple[Any, ...] = ()):
         self.count, self.task, self.slots, self.keep = count, task, slots, keep
 
+    @property
+    def parts(self) -> tuple[int, int, int]:
+        """(count, address of the task, address of its slots)."""
+        return self.count, self.task.address, self.slots.ctypes.data
+
     def __call__(self) -> None:
         tasks.run(self.count, self.task.address, self.slots.ctypes.data)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Sequence as Seq
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,12 @@ from darkpy import jit
 from darkpy.errors import UsageError
 from darkpy.layers.base import Layer
 from darkpy.ops import Cpu, spec
+from darkpy.ops.cpu.tasks import Sequence
 from darkpy.ops.spec import Shape
 from darkpy.plan import memory, passes
 from darkpy.plan.blocked import Blocked
 from darkpy.plan.explain import Explanation, explain
-from darkpy.plan.kernels import Kernel
+from darkpy.plan.kernels import Call, Kernel
 from darkpy.plan.lower import Packs, Release, keep, lower
 from darkpy.plan.trace import Program, Scaled, Step, Value, trace
 
@@ -45,9 +47,9 @@ class Executable:
         bound = [(step, call) for step in program.steps for call in self.bind(step)]
         self.calls = [call for _, call in bound]
         self.step_of = [step for step, _ in bound]  # the step each call came from
-        self.layer_of = [step.layer for step, _ in bound]
+        self.stretches = stretches(self.calls)
 
-    def bind(self, step: Step | Kernel) -> Sequence[Any]:
+    def bind(self, step: Step | Kernel) -> Seq[Any]:
         """Functions without arguments that run the step; none for views, which are made here once."""
         if isinstance(step, Kernel):
             return step.bind(self)
@@ -78,12 +80,24 @@ class Executable:
         """(address of pixel 0,0; bytes from image to image, block to block, row to row)."""
         return self.address[value.root] + value.start, *value.steps
 
-    def __call__(self, x: np.ndarray) -> list[np.ndarray]:
+    def __call__(self, x: np.ndarray, threads: int) -> list[np.ndarray]:
         self.arrays[self.program.input][...] = x
         with np.errstate(all="ignore"):
-            for call in self.calls:
-                call()
+            for stretch in self.stretches:
+                if isinstance(stretch, Sequence):
+                    stretch.run(threads)
+                else:
+                    stretch()
         return [self.arrays[v].copy() for v in self.program.outputs]
+
+
+def stretches(calls: list[Any]) -> list[Any]:
+    """Calls of tasks that follow one another as one Sequence, so that the threads wake up once for all of them."""
+    found: list[Any] = []
+    for is_task, group in itertools.groupby(calls, lambda call: isinstance(call, Call)):
+        some = list(group)
+        found += [Sequence([call.parts for call in some])] if is_task else some
+    return found
 
 
 class Plan:
@@ -93,9 +107,9 @@ class Plan:
     program is compiled: after training further, make a new plan.
     """
 
-    def __init__(self, layers: Sequence[Layer], wiring: Sequence[Sequence[int]], input_shape: Shape,
-                 wanted: Sequence[int], threads: int | None = None, release: Release = keep):
-        self.threads = threads or jit.threads_allowed()
+    def __init__(self, layers: Seq[Layer], wiring: Seq[Seq[int]], input_shape: Shape,
+                 wanted: Seq[int], threads: int | None = None, release: Release = keep):
+        self.threads = min(threads or jit.threads_allowed(), jit.threads_allowed())  # scratch memory is for so many
         self.layers, self.wiring, self.input_shape, self.wanted = layers, wiring, input_shape, list(wanted)
         self.programs: dict[int, Executable] = {}  # by batch size, the last used last
         self.packs: Packs = {}
@@ -123,7 +137,7 @@ class Plan:
         x = x.reshape(-1, *self.input_shape)
         with self.lock, jit.running():
             jit.set_threads(self.threads)
-            return self.program(len(x))(x)
+            return self.program(len(x))(x, self.threads)
 
     def explain(self, batch: int = 1, passes: int = 5) -> Explanation:
         """Each step with its algorithm, shape, operations and measured time; print it to see a table."""

@@ -13,7 +13,6 @@ from typing import Any
 from darkpy.ops.cpu import blocked, direct, winograd
 from darkpy.ops.cpu.tile import DEPTH, ROWS, VECTORS, Shape, tile_function
 from darkpy.plan.choose import TILES
-from darkpy.plan.convolution import WINOGRAD_ROWS
 
 PLAIN = (direct.direct, direct.pack_task, winograd.by_tiles, winograd.by_filters, winograd.pack_task, blocked.add,
          blocked.copy, blocked.from_blocked, blocked.maxpool, blocked.pad_planar, blocked.to_blocked, blocked.upsample)
@@ -28,7 +27,7 @@ def variants() -> Iterator[tuple[str, Callable[..., Any], tuple[Any, ...]]]:
         for step in (1, 2):
             yield group, tile_function, (Shape(rows, 1, 1, step, depthwise=1),)
     group = "Winograd's algorithm"
-    for rows, vectors in product(WINOGRAD_ROWS, sorted({1, VECTORS})):
+    for rows, vectors in product(ROWS, sorted({1, VECTORS})):
         yield group, tile_function, (Shape(rows, vectors, epilogue=0),)
     for tile in TILES:
         yield group, winograd.transforms, (tile, 0)

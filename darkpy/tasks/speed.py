@@ -18,7 +18,7 @@ from darkpy import jit
 from darkpy.build import build
 from darkpy.network import Network
 from darkpy.ops.spec import Shape
-from darkpy.plan.run import Executable
+from darkpy.plan import Plan
 
 SECONDS = 5.0  # how long is measured where no number of passes is given
 AT_LEAST = 3  # passes
@@ -69,21 +69,16 @@ def measure(cfg: str | Path, passes: int | None = None, size: int | tuple[int, i
         plan(x)
         times.append(time.perf_counter() - start)
         progress(len(times))
-    spent = layer_seconds(plan.program(rows), x, min(len(times), 20)) if by_layer else {}
+    spent = layer_seconds(plan, rows, min(len(times), 20)) if by_layer else {}
     layers = [LayerTime(i, layer.kind, layer.out_shape, spent.get(i, 0.0), rows * layer.flops)
               for i, layer in enumerate(net.layers) if by_layer]
     return Speed(net.input_shape, batch, min(plan.threads, jit.threads_allowed()),
                  rows * sum(layer.flops for layer in net.layers), prepared, times, layers)
 
 
-def layer_seconds(program: Executable, x: np.ndarray, passes: int) -> dict[int, float]:
-    """Mean seconds in each layer, by its number."""
-    program(x)
+def layer_seconds(plan: Plan, rows: int, passes: int) -> dict[int, float]:
+    """Median seconds in each layer, by its number."""
     spent: dict[int, float] = {}
-    with np.errstate(all="ignore"):
-        for _ in range(passes):
-            for layer, call in zip(program.layer_of, program.calls, strict=True):
-                start = time.perf_counter()
-                call()
-                spent[layer] = spent.get(layer, 0.0) + (time.perf_counter() - start) / passes
+    for step in plan.explain(rows, passes).steps:
+        spent[step.layer] = spent.get(step.layer, 0.0) + step.seconds
     return spent

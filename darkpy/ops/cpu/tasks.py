@@ -9,6 +9,7 @@ costs microseconds however many arguments there are.
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 import numpy as np
@@ -109,3 +110,78 @@ def run(count, address, slots):
     """task(t, thread, slots) for t < count, shared out among the threads."""
     for t in prange(count):
         call(address, (np.int64(t), np.int64(get_thread_id()), slots))
+
+
+# -- sequences of tasks -------------------------------------------------------------------------------------------
+
+LINE = 8  # slots in a cache line: counters that different threads watch lie in lines of their own
+PATIENCE = 4000  # looks at a counter before a waiting thread offers its core to others
+
+
+@intrinsic
+def _add(context, address, value):
+    """The number at an address, which grows by `value` in the same instant."""
+
+    def generate(cx, builder, _, args):
+        return builder.atomic_rmw("add", builder.inttoptr(args[0], I64.as_pointer()), args[1], "seq_cst")
+
+    return types.int64(types.int64, types.int64), generate
+
+
+@intrinsic
+def _look(context, address):
+    """The number at an address, which another thread may be changing."""
+
+    def generate(cx, builder, _, args):
+        return builder.load_atomic(builder.inttoptr(args[0], I64.as_pointer()), "seq_cst", 8)
+
+    return types.int64(types.int64), generate
+
+
+def _yield_address() -> int:
+    """Address of the C library's sched_yield, 0 where there is none."""
+    try:
+        return ctypes.cast(ctypes.CDLL(None).sched_yield, ctypes.c_void_p).value or 0
+    except (OSError, TypeError, AttributeError):
+        return 0
+
+
+YIELD = _yield_address()
+
+
+@njit(parallel=True)
+def _run_sequence(threads, counts, addresses, slots, counters, give_way):
+    for index in prange(threads):
+        thread = np.int64(index)
+        for s in range(len(counts)):
+            taken = counters + s * 2 * LINE * 8
+            done = taken + LINE * 8
+            t = _add(taken, 1)
+            while t < counts[s]:
+                call(addresses[s], (t, thread, slots[s]))
+                _add(done, 1)
+                t = _add(taken, 1)
+            looks = 0
+            while _look(done) < counts[s]:
+                looks += 1
+                if looks > PATIENCE and give_way != 0:
+                    call(give_way, (np.int64(0),))
+
+
+class Sequence:
+    """Tasks one after the other inside one parallel loop: [(count, address of the task, address of its slots)].
+
+    Threads take the parts of a task as they come free and wait for the last one before they begin the next task.  So
+    there is one wake-up for all of them, and a thread that loses its core for a while only takes fewer parts.  No
+    thread counts on another being there: one alone does everything.
+    """
+
+    def __init__(self, steps: list[tuple[int, int, int]]):
+        table = np.array(steps, np.int64).reshape(-1, 3)
+        self.counts, self.addresses, self.slots = (np.ascontiguousarray(table[:, i]) for i in range(3))
+        self.counters = np.zeros(len(steps) * 2 * LINE + LINE, np.int64)
+        self.start = self.counters.ctypes.data + -self.counters.ctypes.data % (LINE * 8)
+
+    def run(self, threads: int) -> None:
+        self.counters[:] = 0
+        _run_sequence(threads, self.counts, self.addresses, self.slots, self.start, YIELD)

@@ -204,7 +204,8 @@ def transforms(output: int, strided: int) -> tuple[Any, Any]:
 # Arguments of the tasks, slots 0 to 17 as in `direct` (src has steps image, block, row and starts one pixel before the
 # image; per_block is unused); H, W; images, blocks of filters, blocks of input, tiles in a batch; scratch memory and
 # bytes of it a thread; border (lead, trail); the two slopes; number of batches and of tiles; the functions of the tile
-# and of the two transforms; rows and vectors of the tile; m, t, input pixels from tile to tile, unique weights.
+# and of the two transforms; rows and vectors of the tile; m, t, input pixels from tile to tile, unique weights; bytes
+# from position to position of the transformed input and of the sums.
 
 
 @njit
@@ -218,14 +219,14 @@ def copy_patch(target, trow, source, srow, height, width):
 def read_tiles(p, block, first, last, values):
     """Transform tiles first..last of one block of input channels to `values` (position, block, tile)."""
     src, src_image, src_block, src_row = ints(p, 6, 4)
-    h, w, _, _, inputs, batch = ints(p, 18, 6)
+    h, w, _, _, _, batch = ints(p, 18, 6)
     transform = ints(p, 33, 1)[0]
-    m, _, reach, _ = ints(p, 37, 4)
+    m, _, reach, _, step, _ = ints(p, 37, 6)
     across, down = (w + m - 1) // m, (h + m - 1) // m
     for i in range(first, last):
         image, y, x = i // (across * down), i // across % down * reach, i % across * reach
         call(transform, (src + image * src_image + block * src_block + y * src_row + x * BYTES, src_row,
-                         values + (block * batch + i - first) * BYTES, inputs * batch * BYTES))
+                         values + (block * batch + i - first) * BYTES, step))
 
 
 @njit
@@ -248,26 +249,25 @@ def write_tiles(p, block, first, last, values, sums):
     weights, panel, offsets, n, _, bias = ints(p, 0, 6)
     dst, dst_image, dst_block, dst_row = ints(p, 10, 4)
     res, res_image, res_block, res_row = ints(p, 14, 4)
-    h, w, _, _, inputs, batch = ints(p, 18, 6)
+    h, w, _, _, _, batch = ints(p, 18, 6)
     slope, after = number(p, 28), number(p, 29)
     tile, _, finish, rows, vectors = ints(p, 32, 5)
-    m, t, _, unique = ints(p, 37, 4)
+    m, t, _, unique, step, sum_step = ints(p, 37, 6)
     across, down = (w + m - 1) // m, (h + m - 1) // m
-    step = inputs * batch * BYTES  # from one position to the next
     for q in range(t * t):
         # with stride 2 the last positions share the middle tap's weights
         piece = (block * unique + min(q // t, unique - 1)) * unique + min(q % t, unique - 1)
         for i in range(0, last - first, rows):
             call(tile, (n, offsets, values + q * step + i * BYTES, weights + piece * panel, 0, np.float32(0), 0, 0,
-                        np.float32(0), sums + (q * vectors * batch + i) * BYTES, batch * BYTES,
+                        np.float32(0), sums + q * sum_step + i * BYTES, batch * BYTES,
                         min(rows, last - first - i)))
-    spare = sums + t * t * vectors * batch * BYTES
+    spare = sums + t * t * sum_step
     for v in range(vectors):
         b = block * vectors + v
         for i in range(first, last):
             image, y, x = i // (across * down), i // across % down * m, i % across * m
             extra = res + image * res_image + b * res_block + y * res_row + x * BYTES if res != 0 else 0
-            put_tile(finish, m, sums + (v * batch + i - first) * BYTES, vectors * batch * BYTES, bias + b * BYTES,
+            put_tile(finish, m, sums + (v * batch + i - first) * BYTES, sum_step, bias + b * BYTES,
                      slope, after, extra, res_row, dst + image * dst_image + b * dst_block + y * dst_row + x * BYTES,
                      dst_row, min(m, h - y), min(m, w - x), spare)
 
@@ -290,11 +290,11 @@ def by_tiles() -> Any:
 
     @task
     def winograd_tiles(t, thread, p):
-        images, blocks, inputs, batch, scratch, spare = ints(p, 20, 6)
+        images, blocks, inputs, _, scratch, spare = ints(p, 20, 6)
         chunks, total = ints(p, 30, 2)
-        side = ints(p, 38, 1)[0]
+        side, step = ints(p, 38, 1)[0], ints(p, 41, 1)[0]
         values = scratch + thread * spare
-        sums = values + side * side * inputs * batch * BYTES
+        sums = values + side * side * step
         first, last = total * t // chunks, total * (t + 1) // chunks
         for block in range(inputs):
             read_tiles(p, block, first, last, values)
@@ -318,9 +318,9 @@ def by_filters() -> tuple[Any, Any]:
 
     @task
     def winograd_write(t, thread, p):
-        images, _, inputs, batch, scratch, spare = ints(p, 20, 6)
-        side = ints(p, 38, 1)[0]
-        write_tiles(p, t, 0, batch, scratch, scratch + side * side * inputs * batch * BYTES + thread * spare)
+        images, _, _, batch, scratch, spare = ints(p, 20, 6)
+        side, step = ints(p, 38, 1)[0], ints(p, 41, 1)[0]
+        write_tiles(p, t, 0, batch, scratch, scratch + side * side * step + thread * spare)
         for image in range(images):
             clear_block(p, t, image)
 

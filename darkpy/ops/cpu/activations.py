@@ -35,4 +35,20 @@ def activation(y, x, *, kind):
         y[...] = reference.activation(x, kind=kind)
 
 
-KERNELS = {"activation": activation}
+@njit(parallel=True)
+def rectify_dx(dx, dy, y, slope):
+    for block in prange((y.size + BLOCK - 1) // BLOCK):
+        for i in range(block * BLOCK, min(y.size, (block + 1) * BLOCK)):
+            dx[i] = dy[i] if y[i] > 0 else slope * dy[i]
+
+
+def activation_dx(dx, dy, y, x, *, kind):
+    if kind == "linear":
+        np.copyto(dx, dy)
+    elif kind in SLOPES:
+        rectify_dx(dx.reshape(-1), dy.reshape(-1), y.reshape(-1), np.float32(SLOPES[kind]))
+    else:
+        dx[...] = reference.activation_dx(dy, y, x, kind=kind)
+
+
+KERNELS = {"activation": activation, "activation_dx": activation_dx}

@@ -26,4 +26,67 @@ def add_bias(y, x, b):
     scale_channels(y.reshape(shape), x.reshape(shape), np.ones_like(b), b)
 
 
-KERNELS = {"batchnorm": batchnorm, "add_bias": add_bias}
+@njit(parallel=True, fastmath={"reassoc"})
+def channel_statistics(mean, squares, x):
+    """Mean, and sum of squares of what differs from it, of x (N, C, n) by channel.  Rows are summed up in float64."""
+    n, c, size = x.shape
+    for channel in prange(c):
+        total = 0.0
+        for image in range(n):
+            part = np.float32(0)
+            for i in range(size):
+                part += x[image, channel, i]
+            total += part
+        mean[channel] = centre = np.float32(total / (n * size))
+        total = 0.0
+        for image in range(n):
+            part = np.float32(0)
+            for i in range(size):
+                part += (x[image, channel, i] - centre) ** 2
+            total += part
+        squares[channel] = total
+
+
+def batch_statistics(mean, variance, x):
+    numbers = x.size // x.shape[1]
+    channel_statistics(mean, variance, x.reshape(*x.shape[:2], -1))
+    if numbers > 1:
+        variance /= np.float32(numbers - 1)
+    else:
+        variance.fill(np.nan)
+
+
+@njit(parallel=True, fastmath={"reassoc"})
+def channels_dx(dx, dscales, dbiases, dy, x, mean, root, scales, divisor):
+    """dx = dy * s/root - s/root^3 * sum(dy * (x-mean)) / divisor * (x-mean) - s/root * sum(dy) / numbers."""
+    n, c, size = x.shape
+    for channel in prange(c):
+        centre, r = mean[channel], root[channel]
+        sum_dy = sum_dot = 0.0
+        for image in range(n):
+            part = dot = np.float32(0)
+            for i in range(size):
+                d = dy[image, channel, i]
+                part += d
+                dot += d * (x[image, channel, i] - centre)
+            sum_dy += part
+            sum_dot += dot
+        dbiases[channel], dscales[channel] = sum_dy, sum_dot / r
+        factor = scales[channel] / r
+        slope = np.float32(-factor / (r * r) * sum_dot / divisor)
+        offset = np.float32(-factor * sum_dy / (n * size))
+        for image in range(n):
+            for i in range(size):
+                dx[image, channel, i] = (dy[image, channel, i] * factor + (x[image, channel, i] - centre) * slope
+                                         + offset)
+
+
+def batchnorm_dx(dx, dscales, dbiases, dy, x, mean, variance, scales, *, eps, exact):
+    shape = (*x.shape[:2], -1)
+    numbers = x.size // x.shape[1]
+    channels_dx(dx.reshape(shape), dscales, dbiases, dy.reshape(shape), x.reshape(shape), mean,
+                np.sqrt(variance + np.float32(eps)), scales, numbers - 1 if exact else numbers)
+
+
+KERNELS = {"batchnorm": batchnorm, "add_bias": add_bias, "batch_statistics": batch_statistics,
+           "batchnorm_dx": batchnorm_dx}

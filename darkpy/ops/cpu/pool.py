@@ -29,4 +29,28 @@ def maxpool(y, x, *, size, stride, pad):
     _maxpool(y, x, size, stride[0], stride[1], pad // 2)
 
 
-KERNELS = {"maxpool": maxpool}
+@njit(parallel=True)
+def _maxpool_dx(dx, dy, x, size, sy, sx, front):
+    n, c, h, w = x.shape
+    oh, ow = dy.shape[2], dy.shape[3]
+    for t in prange(n * c):
+        image, channel = t // c, t % c
+        dx[image, channel, :, :] = 0
+        for i in range(oh):
+            top, bottom = max(0, i * sy - front), min(h, i * sy - front + size)
+            for j in range(ow):
+                best, row, column = np.float32(-np.inf), -1, -1
+                for p in range(top, bottom):
+                    for q in range(max(0, j * sx - front), min(w, j * sx - front + size)):
+                        v = x[image, channel, p, q]
+                        if v > best or row < 0:
+                            best, row, column = v, p, q
+                if row >= 0:  # a window wholly in the padding has no winner
+                    dx[image, channel, row, column] += dy[image, channel, i, j]
+
+
+def maxpool_dx(dx, dy, x, *, size, stride, pad):
+    _maxpool_dx(dx, dy, x, size, stride[0], stride[1], pad // 2)
+
+
+KERNELS = {"maxpool": maxpool, "maxpool_dx": maxpool_dx}

@@ -21,15 +21,12 @@ INTERRUPTED = 130
 
 
 def run(args: Args) -> int:
-    from darkpy import jit
     from darkpy.tasks.train import Job, open_training
     from darkpy.train.loop import stopping
 
-    if args.threads:
-        jit.set_threads(args.threads)
-    job = Job(args.data, args.cfg, args.weights, args.cutoff, args.clear, args.seed, args.workers, args.resume,
-              args.save_every, 0 if args.no_chart else args.chart_every, args.max_batches, args.validate_every,
-              args.patience, args.lax)
+    job = Job(args.data, args.cfg, args.weights, args.cutoff, args.clear, args.seed, args.threads, args.workers,
+              args.resume, args.save_every, 0 if args.no_chart else args.chart_every, args.max_batches,
+              args.validate_every, args.patience, args.lax)
     with open_training(job) as training:
         for note in training.notes:
             console.note(note)
@@ -117,7 +114,7 @@ OPTS: list[Any] = [
     Opt("-dont_show", "open no window (darkpy never does)", accepted=True),
 ]
 MORE = ("In the folder backup= of the .data file: NAME.backup and NAME.checkpoint every -save_every batches, "
-        "NAME_100.weights and so on, NAME_final.weights, NAME_best.weights (classifiers with valid=), "
+        "NAME_100.weights and so on, NAME_final.weights, NAME_best.weights (by mAP or top-1 on valid=), "
         "NAME_results.csv and NAME_chart.png.  Ctrl-C saves and ends with status 130; a loss that is not finite ends "
         "with 5.")
 COMMANDS = [

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,13 +12,16 @@ from pathlib import Path
 
 import numpy as np
 
-from darkpy import datafile, weights
+from darkpy import datafile, jit, weights
 from darkpy.build import read
 from darkpy.datafile import DataFile
 from darkpy.datasets.loader import Loader
-from darkpy.datasets.training import is_detector, training_loader, training_set
+from darkpy.datasets.training import heads_of, is_detector, training_loader, training_set
+from darkpy.detector import Detector
 from darkpy.errors import DataError, UsageError
+from darkpy.evaluation import voc
 from darkpy.network import Network
+from darkpy.tasks.evaluate import collect, read_truth
 from darkpy.train import Options, Trainer, checkpoint
 from darkpy.vision.textfile import show
 
@@ -33,6 +38,7 @@ class Job:
     cutoff: int | None = None  # read only so many layers of the weights
     clear: bool = False  # the weights' count of images seen is not taken over
     seed: int = 0
+    threads: int | None = None
     workers: int | None = None
     resume: bool = False
     save_every: int = 100
@@ -60,9 +66,12 @@ class Training:
 def open_training(job: Job, validate: Validate | None = None, score: str = "score") -> Iterator[Training]:
     """Everything read and checked; the loader's threads end with the block.
 
-    `validate` gives the score of a detector (a classifier's is its top-1, where data has valid=).
+    `validate` gives the score; by default that is measured on valid=, if there is one: top-1 of a classifier, mean
+    average precision of a detector.
     Raises CfgError, WeightsError, CheckpointError, DataError, UsageError.
     """
+    if job.threads:
+        jit.set_threads(job.threads)
     data = datafile.read(job.data, job.lax)
     graph = read(job.cfg, lax=job.lax)
     if job.max_batches is not None:
@@ -86,8 +95,11 @@ def open_training(job: Job, validate: Validate | None = None, score: str = "scor
             os.replace(point, old)
             notes.append(f"{show(point)} of an earlier training is kept as {show(old)} (--resume would go on with it)")
         notes += start_from(net, job)
-    if validate is None and not is_detector(net) and data.config.valid:
-        validate, score = top1(net, data), "top-1"
+    if validate is None and data.config.valid and job.validate_every != 0:
+        try:
+            validate, score = (mean_ap(net, data, job), "mAP") if is_detector(net) else (top1(net, data), "top-1")
+        except DataError as e:  # the original does not look at valid= here
+            notes.append(f"warning: training goes without validation: {e}")
     max_batches = net.config.max_batches
     if resumed is None and max_batches and net.batches >= max_batches:
         raise UsageError(f"{show(job.weights or '')}: was trained on {net.seen:,} images, which is batch {net.batches} "
@@ -149,5 +161,24 @@ def top1(net: Network, data: DataFile) -> Validate:
                 right += int((batch.truth[np.arange(len(y)), y.argmax(1)] > 0).sum())
                 count += len(y)
         return right / count
+
+    return validate
+
+
+def mean_ap(net: Network, data: DataFile, job: Job) -> Validate:
+    """The mean average precision (IoU .5, area under the curve) on the images of valid=, as `darkpy map` gives it."""
+    if data.config.map:
+        raise DataError(f"{data.section.place('map')}: map= is for darkpy map only")
+    names = [str(k) for k in range(heads_of(net)[-1].config.classes)]
+    labelled = read_truth(data, len(names))
+
+    def validate(net: Network) -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "now.weights"
+            net.save(path)
+            model = Detector(job.cfg, path, names, threads=job.threads, lax=job.lax)
+        collected = collect(model, labelled, on_error=lambda source, error: None)
+        score = voc.evaluate(*collected.tables(), len(names)).mean_ap(0)
+        return 0.0 if math.isnan(score) else score
 
     return validate

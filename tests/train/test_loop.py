@@ -70,6 +70,18 @@ def test_a_classifier_learns(tmp_path):
     assert steps[-1].score == 1 and steps[-1].average < 0.3 * steps[0].loss
 
 
+def test_a_detector_is_validated_by_its_map(tmp_path):
+    _, steps = train("detector", tmp_path, validate_every=12)
+    assert [s.score for s in steps[:-1]] == [None] * 11 and 0 <= steps[-1].score <= 1
+
+
+def test_a_list_that_is_missing_is_no_reason_to_stop(tmp_path):
+    data, cfg = jobs.make("detector", tmp_path)
+    (tmp_path / "d.data").write_text((tmp_path / "d.data").read_text().replace("valid=train", "valid=gone"))
+    with open_training(Job(data, cfg, chart_every=0)) as training:
+        assert training.trainer.validate is None and "without validation" in training.notes[-1]
+
+
 def test_best_weights_and_early_end(tmp_path):
     scores = iter([0.2, 0.5, 0.4, 0.5, 0.3, 0.9])
     seen = []
@@ -87,7 +99,7 @@ def test_best_weights_and_early_end(tmp_path):
 
 def test_patience_needs_validation(tmp_path):
     with pytest.raises(UsageError, match="-patience"):
-        next(train("detector", tmp_path, patience=3))
+        next(train("detector", tmp_path, patience=3, validate_every=0))
 
 
 def poison(training, where):

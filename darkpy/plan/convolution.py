@@ -15,7 +15,7 @@ from darkpy.plan.blocked import PIXEL, Blocked
 from darkpy.plan.kernels import Call, Kernel
 
 L2 = 1 << 20  # bytes of second-level cache to aim at
-SHARED = 3 << 20  # transformed input that may be shared by all threads
+L3 = 24 << 20  # the same of the third
 
 
 class Part(NamedTuple):
@@ -249,14 +249,16 @@ class Winograd(Kernel):
         self.quads = -(-c // DEPTH)
         self.input_blocks = x.blocks
         threads = threads_allowed()
-        shared = self.positions * self.input_blocks * self.tiles * PIXEL
-        self.by_filters = shared <= SHARED or self.tiles <= 64
+        # few tiles, or weights that stay in no cache: read the weights once.  Else batches whose transformed input is
+        # held by the second-level cache; with large weights larger ones, since every batch reads them all
+        weights = self.scheme.unique**2 * f * c * 4
+        self.by_filters = self.tiles <= 32 or weights > L3
         if self.by_filters:
             self.batch = self.tiles
         else:
             rows = 13 if WIDE else 6
-            fit = max(1, L2 // 2 // (self.positions * self.input_blocks * PIXEL * rows)) * rows
-            chunks = -(-self.tiles // min(fit, 4 * rows))
+            room = (L2 // 4 if weights <= 2 * L2 else L2 * 3 // 4) // (self.positions * self.input_blocks * PIXEL)
+            chunks = -(-self.tiles // max(room // rows * rows, rows))
             self.batch = -(-self.tiles // (-(-chunks // threads) * threads))
         # from position to position an odd number of vectors, so that a tile's positions meet in no cache set
         self.step, self.sum_step = ((blocks * self.batch | 1) * PIXEL for blocks in (self.input_blocks, VECTORS))

@@ -68,4 +68,57 @@ def conv(y, x, w, *, stride=(1, 1), pad=0, dilation=1, groups=1):
                       out=y[image, g * filters : (g + 1) * filters].reshape(filters, oh * ow))
 
 
-KERNELS = {"conv": conv}
+@njit(parallel=True)
+def col2im(x, columns, kernel, sy, sx, pad, dilation):
+    """x (C, H, W) <- the sum of columns (C, K*K, OH, OW) at the places im2col takes them from."""
+    c, h, w = x.shape
+    oh, ow = columns.shape[2], columns.shape[3]
+    for channel in prange(c):
+        x[channel, :, :] = 0
+        for tap in range(kernel * kernel):
+            top, left = tap // kernel * dilation - pad, tap % kernel * dilation - pad
+            first = max(0, (sx - 1 - left) // sx)
+            last = min(ow, (w - 1 - left) // sx + 1)
+            for i in range(oh):
+                row = i * sy + top
+                if 0 <= row < h:
+                    for j in range(first, last):
+                        x[channel, row, j * sx + left] += columns[channel, tap, i, j]
+
+
+def conv_dx(dx, dy, w, *, size, stride=(1, 1), pad=0, dilation=1, groups=1):
+    n, f, oh, ow = dy.shape
+    k, inputs, filters = w.shape[2], w.shape[1], f // groups
+    plain = k == 1 and stride == (1, 1) and pad == 0
+    columns = np.empty((inputs, k * k, oh, ow), np.float32)
+    for image in range(n):
+        for g in range(groups):
+            part = dx[image, g * inputs : (g + 1) * inputs]
+            target = part if plain else columns
+            np.matmul(w[g * filters : (g + 1) * filters].reshape(filters, -1).T,
+                      dy[image, g * filters : (g + 1) * filters].reshape(filters, -1),
+                      out=target.reshape(-1, oh * ow))
+            if not plain:
+                col2im(part, columns, k, stride[0], stride[1], pad, dilation)
+
+
+def conv_dw(dw, dy, x, *, kernel, stride=(1, 1), pad=0, dilation=1, groups=1):
+    n, f, oh, ow = dy.shape
+    inputs, filters = dw.shape[1], f // groups
+    plain = kernel == 1 and stride == (1, 1) and pad == 0
+    columns = np.empty((0 if plain else inputs, kernel * kernel, oh, ow), np.float32)
+    product = np.empty((filters, inputs * kernel * kernel), np.float32)
+    dw.fill(0)
+    for image in range(n):
+        for g in range(groups):
+            part = x[image, g * inputs : (g + 1) * inputs]
+            if plain:
+                columns = part
+            else:
+                im2col(columns, part, kernel, stride[0], stride[1], pad, dilation)
+            np.matmul(dy[image, g * filters : (g + 1) * filters].reshape(filters, -1),
+                      columns.reshape(-1, oh * ow).T, out=product)
+            dw[g * filters : (g + 1) * filters] += product.reshape(filters, *dw.shape[1:])
+
+
+KERNELS = {"conv": conv, "conv_dx": conv_dx, "conv_dw": conv_dw}

@@ -20,13 +20,18 @@ def bad_value(net: Network) -> str | None:
     """The first layer of the last forward whose parameters or output are not finite."""
     if not finite(net.tape.values[-1]):
         return "the images or their augmentation"
-    for i, layer in enumerate(net.layers):
-        for name, array in layer.params.items():
-            if not finite(array):
-                return f"the {name} of {place(net, i)}"
+    for i in range(len(net.layers)):
+        if bad := bad_parameter(net, i):
+            return bad
         if not finite(net.tape.values[i]):
             return f"the output of {place(net, i)}"
     return None
+
+
+def bad_parameter(net: Network, i: int) -> str | None:
+    """The first parameter of layer i that is not finite."""
+    return next((f"the {name} of {place(net, i)}" for name, array in net.layers[i].params.items() if not finite(array)),
+                None)
 
 
 def bad_gradient(net: Network) -> str | None:

@@ -137,6 +137,19 @@ def test_a_gradient_that_is_not_finite_moves_nothing(tmp_path, monkeypatch):
     np.testing.assert_array_equal(net.params(2)["biases"], before)
 
 
+def test_an_update_that_overflows_is_not_saved(tmp_path):
+    maker = train("classifier", tmp_path, save_every=1)
+    training = next(maker)
+    steps = iter(training.trainer)
+    next(steps)
+    kept = {p: p.read_bytes() for p in (tmp_path / "backup").iterdir()}
+    training.net.config.learning_rate = 1e300
+    with pytest.raises(TrainingDiverged, match="the update left numbers that are not finite, which begins in the "):
+        for _ in steps:
+            pass
+    assert {p: p.read_bytes() for p in (tmp_path / "backup").iterdir()} == kept
+
+
 def test_too_high_a_rate_diverges(tmp_path):
     maker = train("classifier", tmp_path, max_batches=500)
     training = next(maker)

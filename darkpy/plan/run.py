@@ -80,7 +80,8 @@ class Executable:
         """(address of pixel 0,0; bytes from image to image, block to block, row to row)."""
         return self.address[value.root] + value.start, *value.steps
 
-    def __call__(self, x: np.ndarray, threads: int) -> list[np.ndarray]:
+    def __call__(self, x: np.ndarray, threads: int | None = None) -> list[np.ndarray]:
+        threads = threads or jit.threads_allowed()
         self.arrays[self.program.input][...] = x
         with np.errstate(all="ignore"):
             for stretch in self.stretches:

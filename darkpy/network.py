@@ -115,7 +115,8 @@ class Network:
         x = self.check_input(x)
         values: dict[int, Any] = {-1: x}
         for i, layer in enumerate(self.layers):
-            values[i], _ = layer.forward(self.ops, *(values[s] for s in self.wiring[i]), train=train)
+            with np.errstate(all="ignore"):  # what is not finite shows in the output, not as a warning of NumPy
+                values[i], _ = layer.forward(self.ops, *(values[s] for s in self.wiring[i]), train=train)
             if not keep:
                 for s in self.last_use.get(i, ()):
                     if s != self.output_index:

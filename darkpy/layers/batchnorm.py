@@ -47,6 +47,27 @@ class Normalization:
         return dx
 
 
+def finish(layer: Any, ops: Any, z: Array, train: bool) -> tuple[Array, Any]:
+    """What follows the product z in every layer with weights: batch norm or bias, then the activation."""
+    statistics = None
+    if layer.norm:
+        pre, statistics = layer.norm.forward(ops, layer.params, z, train)
+    else:
+        pre = ops.add_bias(z, layer.params["biases"])
+    y = ops.activation(pre, kind=layer.config.activation)
+    return y, (z, statistics, pre, y) if train else None
+
+
+def finish_backward(layer: Any, ops: Any, dy: Array, saved: Any) -> Array:
+    """dz of `finish`; adds to the layer's gradients of biases and scales."""
+    z, statistics, pre, y = saved
+    dz = ops.activation_dx(dy, y, pre, kind=layer.config.activation)
+    if layer.norm:
+        return layer.norm.backward(ops, layer, dz, z, statistics)
+    layer.accumulate(ops, "biases", ops.bias_db(dz))
+    return dz
+
+
 @register("batchnorm")
 class BatchNorm(Layer):
     """[batchnorm].  Its biases are added but no weights file holds them (a fork's does); as in the original only its

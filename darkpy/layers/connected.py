@@ -8,7 +8,7 @@ from typing import Any
 
 from darkpy.cfg import opt
 from darkpy.layers.base import Array, Layer, LayerConfig, NetInfo, Param, constant, flat, register, uniform
-from darkpy.layers.batchnorm import Normalization
+from darkpy.layers.batchnorm import Normalization, finish, finish_backward
 from darkpy.ops.spec import ACTIVATIONS, Shape
 
 
@@ -31,24 +31,14 @@ class Connected(Layer):
             self.declared |= self.norm.declared
 
     def forward(self, ops: Any, x: Array, train: bool = False) -> tuple[Array, Any]:
-        p = self.params
         rows = ops.reshape(x, shape=(flat(self.in_shapes[0]),))
-        z = ops.linear(rows, p["weights"])
-        statistics = None
-        if self.norm:
-            pre, statistics = self.norm.forward(ops, p, z, train)
-        else:
-            pre = ops.add_bias(z, p["biases"])
-        y = ops.activation(pre, kind=self.config.activation)
-        return y, (rows, z, statistics, pre, y) if train else None
+        z = ops.linear(rows, self.params["weights"])
+        y, rest = finish(self, ops, z, train)
+        return y, (rows, rest) if train else None
 
     def backward(self, ops: Any, dy: Array, saved: Any) -> Array:
-        rows, z, statistics, pre, y = saved
-        dz = ops.activation_dx(dy, y, pre, kind=self.config.activation)
-        if self.norm:
-            dz = self.norm.backward(ops, self, dz, z, statistics)
-        else:
-            self.accumulate(ops, "biases", ops.bias_db(dz))
+        rows, rest = saved
+        dz = finish_backward(self, ops, dy, rest)
         self.accumulate(ops, "weights", ops.linear_dw(dz, rows))
         return ops.reshape(ops.linear_dx(dz, self.params["weights"]), shape=self.in_shapes[0])
 

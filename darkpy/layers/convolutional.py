@@ -24,7 +24,7 @@ from darkpy.layers.base import (
     normal,
     register,
 )
-from darkpy.layers.batchnorm import Normalization
+from darkpy.layers.batchnorm import Normalization, finish, finish_backward
 from darkpy.ops.spec import ACTIVATIONS, Shape, conv_size
 
 MAX_SIDE = 1 << 12  # of a kernel
@@ -75,21 +75,12 @@ class Convolutional(Layer):
         w = ops.binarize_weights(p["weights"]) if c.binary or c.xnor else p["weights"]
         signs = ops.binarize(x) if c.xnor else x
         z = ops.conv(signs, w, **self.geometry)
-        statistics = None
-        if self.norm:
-            pre, statistics = self.norm.forward(ops, p, z, train)
-        else:
-            pre = ops.add_bias(z, p["biases"])
-        y = ops.activation(pre, kind=c.activation)
-        return y, (x, signs, w, z, statistics, pre, y) if train else None
+        y, rest = finish(self, ops, z, train)
+        return y, (x, signs, w, rest) if train else None
 
     def backward(self, ops: Any, dy: Array, saved: Any) -> Array:
-        x, signs, w, z, statistics, pre, y = saved
-        dz = ops.activation_dx(dy, y, pre, kind=self.config.activation)
-        if self.norm:
-            dz = self.norm.backward(ops, self, dz, z, statistics)
-        else:
-            self.accumulate(ops, "biases", ops.bias_db(dz))
+        x, signs, w, rest = saved
+        dz = finish_backward(self, ops, dy, rest)
         self.accumulate(ops, "weights", ops.conv_dw(dz, signs, kernel=self.config.size, **self.geometry))
         dx = ops.conv_dx(dz, w, size=tuple(x.shape[2:]), **self.geometry)
         # the straight-through estimator: the sign function counts as the identity between -1 and 1

@@ -11,7 +11,7 @@ from typing import Any
 
 from darkpy.cfg import opt
 from darkpy.layers.base import Array, Layer, LayerConfig, NetInfo, Param, constant, need_map, normal, register
-from darkpy.layers.batchnorm import Normalization
+from darkpy.layers.batchnorm import Normalization, finish, finish_backward
 from darkpy.layers.convolutional import MAX_SIDE
 from darkpy.ops.spec import ACTIVATIONS, Shape
 
@@ -42,23 +42,13 @@ class Deconvolutional(Layer):
         self.declared["weights"] = Param((c, n, k, k), normal(0.02 * oh * ow / (h * w)), decayed=True)
 
     def forward(self, ops: Any, x: Array, train: bool = False) -> tuple[Array, Any]:
-        p = self.params
-        z = ops.deconv(x, p["weights"], stride=self.stride, pad=self.pad)
-        statistics = None
-        if self.norm:
-            pre, statistics = self.norm.forward(ops, p, z, train)
-        else:
-            pre = ops.add_bias(z, p["biases"])
-        y = ops.activation(pre, kind=self.config.activation)
-        return y, (x, z, statistics, pre, y) if train else None
+        z = ops.deconv(x, self.params["weights"], stride=self.stride, pad=self.pad)
+        y, rest = finish(self, ops, z, train)
+        return y, (x, rest) if train else None
 
     def backward(self, ops: Any, dy: Array, saved: Any) -> Array:
-        x, z, statistics, pre, y = saved
-        dz = ops.activation_dx(dy, y, pre, kind=self.config.activation)
-        if self.norm:
-            dz = self.norm.backward(ops, self, dz, z, statistics)
-        else:
-            self.accumulate(ops, "biases", ops.bias_db(dz))
+        x, rest = saved
+        dz = finish_backward(self, ops, dy, rest)
         geometry = {"stride": (self.stride, self.stride), "pad": self.pad}
         self.accumulate(ops, "weights", ops.conv_dw(x, dz, kernel=self.config.size, **geometry))
         return ops.conv(dz, self.params["weights"], **geometry)

@@ -79,10 +79,8 @@ class Lowering:
 
     def follower(self, value: Value, *ops: str) -> Step | None:
         """The only step that reads `value`, if it is one of `ops`."""
-        readers = self.readers.get(value, [])
-        if len(readers) != 1 or value in self.program.outputs or readers[0].op not in ops:
-            return None
-        return readers[0]
+        reader = self.program.only_reader(value, self.readers)
+        return reader if reader is not None and reader.op in ops else None
 
     # -- rules: each lowers a step, or says False ------------------------------------------------------------------
 

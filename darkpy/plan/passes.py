@@ -20,12 +20,6 @@ def optimise(program: Program) -> Program:
     return program
 
 
-def only_reader(program: Program, value: Value) -> Any:
-    """The step that reads `value`, if it is the only one and nobody outside wants the value."""
-    readers = program.readers().get(value, [])
-    return readers[0] if len(readers) == 1 and value not in program.outputs else None
-
-
 def drop_copies(program: Program) -> None:
     """Linear activations and scaling by 1 do nothing: their readers take the input instead."""
     same: dict[Value, Value] = {}
@@ -61,11 +55,12 @@ def fold_constants(program: Program) -> None:
 def fold_batchnorm(program: Program) -> None:
     """conv -> batchnorm becomes conv with scaled weights -> add_bias.  The trained weights stay as they are."""
     written = {id(step.args[0]) for step in program.steps if step.op in spec.WRITES}
+    readers = program.readers()
     folded: list[Step] = []
     makers: dict[Any, Any] = {step.outs[0]: step for step in program.steps if step.op in ("conv", "linear")}
     for step in program.steps:
         conv = makers.get(step.args[0]) if step.op == "batchnorm" and isinstance(step.args[0], Value) else None
-        if conv is None or only_reader(program, conv.outs[0]) is not step or any(
+        if conv is None or program.only_reader(conv.outs[0], readers) is not step or any(
                 isinstance(a, Value) or id(a) in written for a in (*step.args[1:], conv.args[1])):
             folded.append(step)
             continue

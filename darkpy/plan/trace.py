@@ -84,6 +84,11 @@ class Program:
                 found.setdefault(value, []).append(step)
         return found
 
+    def only_reader(self, value: Value, readers: dict[Value, list[Step]]) -> Any:
+        """The step that reads `value`, if it is the only one of its `readers` and nobody outside wants the value."""
+        found = readers.get(value, [])
+        return found[0] if len(found) == 1 and value not in self.outputs else None
+
 
 class Recorder:
     """A backend that writes down its calls."""

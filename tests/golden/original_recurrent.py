@@ -12,7 +12,7 @@ from darkpy.layers.rnn import Rnn
 
 def behind_activation(ops, inner, dy, saved):
     """The gradient behind an inner layer's activation and batch normalisation, which the original keeps in place."""
-    *_, z, statistics, pre, y = saved
+    *_, (z, statistics, pre, y) = saved
     d = ops.activation_dx(dy, y, pre, kind=inner.config.activation)
     if inner.norm:
         d, _, _ = ops.batchnorm_dx(d, z, *inner.norm.newest, inner.params["scales"], eps=EPSILON, exact=False)
@@ -28,8 +28,8 @@ class ThroughSelf:
         y, saved = super().forward(ops, x, train)
         if train and self.config.shortcut:
             saved_input, saved_steps, (_, *rest) = saved
-            wh = ops.concat(*(step[-1] for step in saved_steps), axis=0)
-            saved = saved_input, saved_steps, (ops.add(saved_input[-1], wh), *rest)
+            wh = ops.concat(*(step[-1][-1] for step in saved_steps), axis=0)
+            saved = saved_input, saved_steps, (ops.add(saved_input[-1][-1], wh), *rest)
         return y, saved
 
     def backward(self, ops, dy, saved):

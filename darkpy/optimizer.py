@@ -34,8 +34,10 @@ def update(ops: Any, layer: Layer, c: NetConfig, lr: float, momentum: float, dec
         else:
             ops.sgd_update(w, moment(layer, name, "velocity"), grad, rate=lr / batch, momentum=momentum,
                            decay=decay * batch if param.decayed else 0.0)
-        if c.clip and name == "weights" and layer.kind == "convolutional":
-            ops.clamp(w, limit=c.clip)
+        if name == "weights" and layer.kind == "convolutional":
+            limits = [limit for limit in (c.clip, float(layer.config.clamp)) if limit]
+            if limits:
+                ops.clamp(w, limit=min(limits))
     layer.grads.clear()
 
 

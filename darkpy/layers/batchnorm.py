@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from darkpy.cfg import opt
 from darkpy.layers.base import EPSILON, Array, Layer, LayerConfig, NetInfo, Param, constant, register
 from darkpy.ops.spec import Shape
 
@@ -70,19 +71,22 @@ def finish_backward(layer: Any, ops: Any, dy: Array, saved: Any) -> Array:
 
 @register("batchnorm")
 class BatchNorm(Layer):
-    """[batchnorm].  Its biases are added but no weights file holds them (a fork's does); as in the original only its
-    rolling statistics follow the data, no update moves scales or biases."""
+    """[batchnorm].  `affine=1` learns scales and biases, and a file holds both (in a fork's order); `affine=0` has
+    neither.  Without the option as in the original: a file holds scales, but no biases, and only the rolling
+    statistics follow the data."""
 
     @dataclass
     class Config(LayerConfig):
-        pass
+        affine: bool | None = opt(None)
 
     def __init__(self, config: Config, in_shapes: list[Shape], net: NetInfo):
         super().__init__(config, in_shapes, net)
         n = in_shapes[0][0]
         self.norm = Normalization(n)
-        self.declared = self.norm.declared | {"biases": Param((n,), constant(0), stored=False, trained=False)}
-        self.declared["scales"] = Param((n,), constant(1), trained=False)
+        learned = bool(config.affine)
+        scales = Param((n,), constant(1), stored=config.affine is not False, trained=learned)
+        biases = Param((n,), constant(0), stored=learned, trained=learned)
+        self.declared = {"biases": biases} | self.norm.declared | {"scales": scales}
 
     def forward(self, ops: Any, x: Array, train: bool = False) -> tuple[Array, Any]:
         y, statistics = self.norm.forward(ops, self.params, x, train)

@@ -1,8 +1,7 @@
 """[convolutional]: y = activation(batchnorm(x * w) + b), weights (filters, channels/groups, size, size).
 
-Padding is zeros.  `pad=1` means size/2 and overrides `padding`.  With `binary` or `xnor` the weights of a filter are
-replaced by their signs times their mean size, and with `xnor` the input by its signs too (XNOR-Net, sections 3.1, 3.2,
-without the paper's scaling of the input, as Darknet has it).
+Padding is zeros.  `pad=1` means size/2 and overrides `padding`.  With `binary` the weights, with `xnor` weights and
+inputs are replaced by signs and scales: layers/binary.py.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from darkpy.cfg import opt
 from darkpy.layers.base import (
     Array,
     Layer,
-    LayerConfig,
     LayerProblem,
     NetInfo,
     Param,
@@ -25,6 +23,7 @@ from darkpy.layers.base import (
     register,
 )
 from darkpy.layers.batchnorm import Normalization, finish, finish_backward
+from darkpy.layers.binary import BinaryConfig, binarization
 from darkpy.ops.spec import ACTIVATIONS, Shape, conv_size
 
 MAX_SIDE = 1 << 12  # of a kernel
@@ -33,7 +32,7 @@ MAX_SIDE = 1 << 12  # of a kernel
 @register("convolutional", "conv")
 class Convolutional(Layer):
     @dataclass
-    class Config(LayerConfig):
+    class Config(BinaryConfig):
         filters: int = opt(1, low=1)
         size: int = opt(1, low=1, high=MAX_SIDE)
         stride: int = opt(1, low=1)
@@ -45,8 +44,6 @@ class Convolutional(Layer):
         groups: int = opt(1, low=1)
         activation: str = opt("logistic", words=ACTIVATIONS)
         batch_normalize: bool = opt(False)
-        binary: bool = opt(False)
-        xnor: bool = opt(False)
         flipped: bool = opt(False)
         dot: float = opt(0.0)
 
@@ -68,23 +65,36 @@ class Convolutional(Layer):
         self.declared = {"biases": Param((n,), constant(0))}
         if self.norm:
             self.declared |= self.norm.declared
-        self.declared["weights"] = Param((n, c // config.groups, k, k), normal(math.sqrt(2 / fan_in)), decayed=True)
+        shape = (n, c // config.groups, k, k)
+        self.declared["weights"] = Param(shape, normal(math.sqrt(2 / fan_in)), decayed=True)
+        self.binary = binarization(config, shape, self.geometry)
+        if self.binary:
+            self.declared |= self.binary.declared
 
     def forward(self, ops: Any, x: Array, train: bool = False) -> tuple[Array, Any]:
-        p, c = self.params, self.config
-        w = ops.binarize_weights(p["weights"]) if c.binary or c.xnor else p["weights"]
-        signs = ops.binarize(x) if c.xnor else x
-        z = ops.conv(signs, w, **self.geometry)
+        b = self.binary
+        if b is None:
+            z = ops.conv(x, self.params["weights"], **self.geometry)
+            y, rest = finish(self, ops, z, train)
+            return y, (x, rest) if train else None
+        w, weights = b.weights(ops, self.params)
+        signs = ops.quantize(x, bits=b.config.abits) if b.inputs else x
+        z, scales = b.scale(ops, ops.conv(signs, w, **self.geometry), x)
         y, rest = finish(self, ops, z, train)
-        return y, (x, signs, w, rest) if train else None
+        return y, (x, rest, signs, w, weights, scales) if train else None
 
     def backward(self, ops: Any, dy: Array, saved: Any) -> Array:
-        x, signs, w, rest = saved
+        b, (x, rest, *more) = self.binary, saved
         dz = finish_backward(self, ops, dy, rest)
-        self.accumulate(ops, "weights", ops.conv_dw(dz, signs, kernel=self.config.size, **self.geometry))
-        dx = ops.conv_dx(dz, w, size=tuple(x.shape[2:]), **self.geometry)
-        # the straight-through estimator: the sign function counts as the identity between -1 and 1
-        return ops.hardtan_gate(dx, x) if self.config.xnor else dx
+        size = tuple(x.shape[2:])
+        if b is None:
+            self.accumulate(ops, "weights", ops.conv_dw(dz, x, kernel=self.config.size, **self.geometry))
+            return ops.conv_dx(dz, self.params["weights"], size=size, **self.geometry)
+        signs, w, weights, scales = more
+        dz, dk = b.scale_backward(ops, dz, scales)
+        b.accumulate(ops, self, ops.conv_dw(dz, signs, kernel=self.config.size, **self.geometry), weights)
+        dx = ops.conv_dx(b.weighted_gradient(ops, dz), w, size=size, **self.geometry)
+        return b.inputs_backward(ops, dx, x, dk)
 
     @property
     def flops(self) -> float:

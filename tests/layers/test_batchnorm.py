@@ -8,7 +8,7 @@ from tests.layers import harness
 from tests.layers.harness import case
 
 CASES = [case("batchnorm", (3, 4, 5)), case("batchnorm", (1, 2, 1), n=3), case("batchnorm", (7, 1, 3), n=1),
-         case("batchnorm", (5,), n=3)]
+         case("batchnorm", (5,), n=3), case("batchnorm", (3, 4, 5), affine=1), case("batchnorm", (3, 4, 5), affine=0)]
 
 
 @pytest.mark.parametrize("c", CASES, ids=str)
@@ -44,5 +44,12 @@ def test_gradient_of_the_original():
     np.testing.assert_allclose(exact, dy / root - dy.sum() / root / n - share / (n - 1))
 
 
-def test_only_rolling_statistics_follow_the_data():
-    assert not any(p.trained for p in harness.build(case("batchnorm", (3, 4, 5))).declared.values())
+@pytest.mark.parametrize(("options", "trained", "stored"), [
+    ({}, "", "scales rolling_mean rolling_variance"),
+    ({"affine": 0}, "", "rolling_mean rolling_variance"),
+    ({"affine": 1}, "biases scales", "biases scales rolling_mean rolling_variance"),
+])
+def test_what_is_learned_and_what_a_file_holds(options, trained, stored):
+    declared = harness.build(case("batchnorm", (3, 4, 5), **options)).declared
+    assert [name for name, p in declared.items() if p.trained] == trained.split()
+    assert [name for name, p in declared.items() if p.stored] == stored.split()

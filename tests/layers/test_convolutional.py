@@ -20,10 +20,6 @@ CASES = [
     case("convolutional", (3, 5, 4), filters=5, size=3, pad=1, batch_normalize=1, activation="leaky"),
     case("convolutional", (4, 3, 3), n=3, filters=4, groups=2, batch_normalize=1, activation="swish"),
     case("convolutional", (3, 4, 5), filters=2, size=3, pad=1, activation="mish"),
-    # signs have steps, so differences say nothing about them
-    case("convolutional", (3, 4, 5), gradient=False, filters=4, size=3, pad=1, binary=1, activation="linear"),
-    case("convolutional", (5, 6, 4), gradient=False, filters=3, size=3, pad=1, xnor=1, activation="leaky"),
-    case("convolutional", (6, 4, 4), gradient=False, filters=3, xnor=1, batch_normalize=1, activation="linear"),
 ]
 
 

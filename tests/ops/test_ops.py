@@ -12,6 +12,7 @@ from darkpy.ops.spec import OPS, VIEWS, WRITES, Out
 
 MAP, ROWS = (2, 3, 5, 4), (3, 7)
 CHANNELS = (3,)
+FILTERS = (4, 3, 3, 3)
 BN = [MAP, CHANNELS, CHANNELS, CHANNELS]
 TABLE = [  # op, shapes of its arrays, its other arguments
     ("activation", [MAP], {"kind": "mish"}),
@@ -41,9 +42,25 @@ TABLE = [  # op, shapes of its arrays, its other arguments
     ("bias_db", [MAP], {}),
     ("bias_db", [ROWS], {}),
     ("dropout_mask", [MAP], {"probability": 0.5}),
-    ("binarize_weights", [(4, 3, 3, 3)], {}),
-    ("binarize", [MAP], {}),
+    ("quantize", [MAP], {}),
+    ("quantize", [MAP], {"bits": 3}),
+    ("quantize_weights", [FILTERS], {}),
+    ("quantize_weights", [FILTERS], {"bits": 2}),
+    ("filter_scales", [FILTERS, FILTERS], {}),
+    ("filter_dot", [FILTERS, FILTERS], {}),
+    ("scale_filters", [FILTERS, (4,)], {}),
+    ("center_weights", [FILTERS], {}),
+    ("binary_dw", [FILTERS, FILTERS, (4,)], {"share": 0.1}),
     ("hardtan_gate", [MAP, MAP], {}),
+    ("hardtan_gate", [MAP, MAP], {"closed": True}),
+    ("input_scales", [MAP], {"kernel": 3, "stride": (2, 1), "pad": 1}),
+    ("input_scales", [(2, 6, 5, 4)], {"kernel": 2, "dilation": 2, "groups": 3}),
+    ("input_scales_dx", [(2, 1, 3, 4), MAP], {"kernel": 3, "stride": (2, 1), "pad": 1}),
+    ("input_scales_dx", [(2, 3, 3, 2), (2, 6, 5, 4)], {"kernel": 2, "dilation": 2, "groups": 3}),
+    ("scale_maps", [(2, 6, 5, 4), (2, 2, 5, 4)], {}),
+    ("scale_maps_dk", [(2, 6, 5, 4), (2, 6, 5, 4)], {"groups": 2}),
+    ("binarize_gradient", [MAP], {"scale": "max"}),
+    ("binarize_gradient", [MAP], {"scale": "mean"}),
     ("conv", [MAP, (4, 3, 3, 3)], {"stride": (2, 1), "pad": 1}),
     ("conv", [(1, 4, 7, 6), (6, 2, 3, 3)], {"groups": 2, "dilation": 2, "pad": 1}),
     ("conv", [MAP, (5, 3, 1, 1)], {}),

@@ -2,7 +2,7 @@
 
 from darkpy.ops.reference.activations import *
 from darkpy.ops.reference.basic import *
-from darkpy.ops.reference.bits import *
+from darkpy.ops.reference.binary import *
 from darkpy.ops.reference.conv import *
 from darkpy.ops.reference.gemm import *
 from darkpy.ops.reference.head_loss import *

@@ -12,7 +12,7 @@ few whose name says so (`assign`, `add_to`, ... : the first argument is written 
 from darkpy.ops.spec import (
     activations,
     basic,
-    bits,
+    binary,
     conv,
     gemm,
     head_loss,
@@ -26,5 +26,5 @@ from darkpy.ops.spec import (
 )
 from darkpy.ops.spec.core import ACTIVATIONS, OPS, VIEWS, WRITES, Out, Shape, conv_size
 
-__all__ = ["ACTIVATIONS", "OPS", "VIEWS", "WRITES", "Out", "Shape", "activations", "basic", "bits", "conv",
+__all__ = ["ACTIVATIONS", "OPS", "VIEWS", "WRITES", "Out", "Shape", "activations", "basic", "binary", "conv",
            "conv_size", "gemm", "head_loss", "heads", "loss", "norm", "pool", "recurrent", "reorg", "update"]

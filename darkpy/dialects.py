@@ -26,7 +26,7 @@ _HEAD = _words("""
 
 TRAINING_ONLY: dict[str, frozenset[str]] = {
     "net": _words("""
-        letter_box flip mosaic mosaic_bound cutmix mixup blur gaussian_noise contrastive contrastive_jit_flip
+        letter_box mosaic mosaic_bound cutmix mixup blur gaussian_noise contrastive contrastive_jit_flip
         contrastive_color unsupervised label_smooth_eps optimized_memory workspace_size_limit_MB ema_alpha
         dynamic_minibatch num_sigmas_reject_badlabels max_chart_loss use_cuda_graph loss_scale cudnn_half
         weights_reject_freq equidistant_point badlabels_rejection_percentage badlabels_reject_threshold augment_speed

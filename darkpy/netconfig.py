@@ -55,6 +55,7 @@ class NetConfig:
     saturation: float = opt(1.0)
     exposure: float = opt(1.0)
     hue: float = opt(0.0)
+    flip: bool = opt(True)  # every second training image is mirrored (a fork's key)
 
     def finish(self) -> None:
         """Fill in what follows from other options (the original's defaults)."""

@@ -3,7 +3,7 @@
     detection       the aspect ratio changes by `jitter`, the image is laid somewhere into the net's input, on grey
     detection (v1)  each edge moves by up to `jitter` of the image, in or out
     classification  a window of the image, turned, stretched and magnified by random amounts
-    all             hue, saturation and exposure are changed, every second image is mirrored
+    all             hue, saturation and exposure are changed, every second image is mirrored, unless `flip` is False
 
 Each function draws from the generator it is given and from nothing else, so that the same generator gives the same
 bytes.  They take uint8 (H, W, C), fill `out`, contiguous float32 (C, h, w) in [0, 1], and where there are labels
@@ -49,6 +49,7 @@ class Windows:
     angle: float = 0.0  # degrees, to both sides
     aspect: float = 1.0  # largest factor on the aspect ratio, or on its inverse
     center: bool = False  # the middle of the image instead of all this
+    flip: bool = True
 
 
 def factor(random: np.random.Generator, limit: float) -> float:
@@ -63,7 +64,7 @@ def between(random: np.random.Generator, a: float, b: float) -> float:
 
 
 def place(rgb: np.ndarray, labels: np.ndarray, random: np.random.Generator, out: np.ndarray, jitter: float,
-          colours: Colours) -> np.ndarray:
+          colours: Colours, flip: bool = True) -> np.ndarray:
     """For [yolo] and [region].  The image always touches two opposite edges of `out`."""
     height, width = rgb.shape[:2]
     _, h, w = out.shape
@@ -76,7 +77,7 @@ def place(rgb: np.ndarray, labels: np.ndarray, random: np.random.Generator, out:
     else:
         placed_w, placed_h = float(w), w / aspect
     dx, dy = between(random, 0, w - placed_w), between(random, 0, h - placed_h)
-    mirror = bool(random.random() < 0.5)
+    mirror = bool(random.random() < 0.5) and flip
     out[...] = GREY
     warp.place_uint8(rgb, max(1, int(placed_w)), max(1, int(placed_h)), int(dx), int(dy), out, mirror)
     colours.distort(random, out)
@@ -84,7 +85,7 @@ def place(rgb: np.ndarray, labels: np.ndarray, random: np.random.Generator, out:
 
 
 def crop(rgb: np.ndarray, labels: np.ndarray, random: np.random.Generator, out: np.ndarray, jitter: float,
-         colours: Colours) -> np.ndarray:
+         colours: Colours, flip: bool = True) -> np.ndarray:
     """For [detection].  Outside the image its edge pixels are repeated."""
     height, width = rgb.shape[:2]
     dw, dh = int(width * jitter), int(height * jitter)
@@ -95,7 +96,7 @@ def crop(rgb: np.ndarray, labels: np.ndarray, random: np.random.Generator, out: 
     rows = np.clip(np.arange(top, top + h), 0, height - 1)
     window = rgb.take(rows, axis=0).take(columns, axis=1)
     out[...] = image.resize_uint8(window, out.shape[2], out.shape[1])
-    mirror = bool(random.random() < 0.5)
+    mirror = bool(random.random() < 0.5) and flip
     if mirror:
         out[...] = image.flip(out)
     colours.distort(random, out)
@@ -118,7 +119,7 @@ def window(rgb: np.ndarray, random: np.random.Generator, out: np.ndarray, window
         slack_x, slack_y = (width * zoom / aspect - w) / 2, (height * zoom - h) / 2
         dx, dy = between(random, -slack_x, slack_x), between(random, -slack_y, slack_y)
         out[...] = warp.rotate_crop(to_float(rgb), angle, zoom, w, h, dx, dy, aspect)
-    if random.random() < 0.5:
+    if random.random() < 0.5 and windows.flip:
         out[...] = image.flip(out)
     colours.distort(random, out)
 

@@ -65,6 +65,7 @@ class DetectionSet:
     truth: BoxTruth | GridTruth
     jitter: float | None = None
     colours: Colours = Colours()
+    flip: bool = True
 
     @property
     def numbers(self) -> int:
@@ -80,7 +81,7 @@ class DetectionSet:
         if self.jitter is None:
             labels = augment.fit(rgb, labels, x)
         elif isinstance(self.truth, GridTruth):
-            labels = augment.crop(rgb, labels, random, x, self.jitter, self.colours)
+            labels = augment.crop(rgb, labels, random, x, self.jitter, self.colours, self.flip)
         else:
-            labels = augment.place(rgb, labels, random, x, self.jitter, self.colours)
+            labels = augment.place(rgb, labels, random, x, self.jitter, self.colours, self.flip)
         self.truth.fill(labels, truth)

@@ -59,7 +59,8 @@ def detection_set(net: Network, images: ImageList, chance: bool) -> DetectionSet
         truth = BoxTruth(max(head.config.max for head in heads), getattr(c, "coords", 4))
     # a map= leads from the classes of the label files to those of the head
     classes = len(getattr(heads[-1], "labels", ())) or c.classes
-    return DetectionSet(images, classes, truth, c.jitter if chance else None, colours_of(net))
+    return DetectionSet(images, classes, truth, c.jitter if chance else None, colours_of(net),
+                        net.config.flip)
 
 
 def classification_set(net: Network, data: DataFile, images: ImageList, chance: bool) -> ClassificationSet:
@@ -88,7 +89,7 @@ def classification_set(net: Network, data: DataFile, images: ImageList, chance: 
 
 def windows_of(net: Network) -> Windows:
     c = net.config
-    return Windows(c.min_ratio or 1.0, c.max_ratio or 1.0, c.angle, c.aspect, c.center)
+    return Windows(c.min_ratio or 1.0, c.max_ratio or 1.0, c.angle, c.aspect, c.center, c.flip)
 
 
 def sizes_of(net: Network, seed: int = 0) -> Sizes:

@@ -99,6 +99,24 @@ def test_half_of_the_pictures_are_mirrored():
     assert 160 < mirrored < 240
 
 
+@pytest.mark.parametrize("make", [
+    lambda g, out, flip: augment.place(RGB, LABEL, g, out, 0.2, COLOURS, flip),
+    lambda g, out, flip: augment.crop(RGB, LABEL, g, out, 0.2, COLOURS, flip),
+    lambda g, out, flip: augment.window(RGB, g, out, Windows(1.0, 1.5, 7, flip=flip), COLOURS),
+])
+def test_no_flip(make):
+    """Nothing else changes: a picture is the same with and without, or its mirror image."""
+    mirrored = 0
+    for k in range(20):
+        one, two = np.empty((2, 3, 32, 48), np.float32)
+        make(generator(k), one, True)
+        make(generator(k), two, False)
+        same = bool((one == two).all())
+        assert same or np.allclose(one[:, :, ::-1], two, atol=1e-5)
+        mirrored += not same
+    assert 4 < mirrored < 16
+
+
 def test_same_generator_same_bytes():
     for make in (augment.place, augment.crop):
         one, two = np.empty((2, 3, 32, 48), np.float32)

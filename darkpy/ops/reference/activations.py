@@ -53,6 +53,7 @@ FORWARD: dict[str, Function] = {
     "hard_mish": lambda x: np.where(x > 0, x, np.where(x > -2, x * x / 2 + x, 0 * x)),
     "relu6": lambda x: np.clip(x, 0, 6),
     "gelu": lambda x: 0.5 * x * (1 + np.tanh(gelu_inner(x))),
+    "sign": lambda x: np.where(x >= 0, 1.0, -1.0),
 }
 
 
@@ -88,6 +89,7 @@ OF_INPUT: dict[str, Function] = {  # derivative as a function of x
     "mish": mish_slope,
     "hard_mish": lambda x: np.where(x > 0, 1.0, np.where(x > -2, x + 1, 0.0)),
     "gelu": gelu_slope,
+    "sign": lambda x: (np.abs(x) <= 1) * 1.0,  # straight through, as in XNOR-Net: no derivative of the step
 }
 
 

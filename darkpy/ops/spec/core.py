@@ -23,7 +23,7 @@ VIEWS = {"reshape", "rows", "columns"}  # results that share memory with the fir
 WRITES = {"assign", "add_to", "adam_update", "clamp", "sgd_update"}
 
 ACTIVATIONS = ("logistic", "loggy", "relu", "elu", "selu", "relie", "plse", "hardtan", "lhtan", "linear", "ramp",
-               "leaky", "tanh", "stair", "swish", "mish", "hard_mish", "relu6", "gelu")
+               "leaky", "tanh", "stair", "swish", "mish", "hard_mish", "relu6", "gelu", "sign")
 
 
 def op(rule: Callable[..., Any]) -> Callable[..., Any]:

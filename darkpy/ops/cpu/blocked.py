@@ -80,12 +80,10 @@ def transpose_in(context, target, source, plane):
     """16 pixels of 16 planes (`plane` bytes apart) to 16 vectors of channels."""
 
     def generate(cx, builder, _, args):
-        from llvmlite import ir
-
         target, source, plane = args
         e = Emit(builder)
         rows = [e.load(e.scaled(source, plane, c)) for c in range(LANES)]
-        for vector, row in enumerate(_transposed(builder, ir, rows)):
+        for vector, row in enumerate(e.transposed(rows)):
             e.store(row, e.at(target, vector * BYTES))
         return cx.get_dummy_value()
 
@@ -97,34 +95,14 @@ def transpose_out(context, target, source, plane):
     """16 vectors of channels to 16 pixels of 16 planes (`plane` bytes apart)."""
 
     def generate(cx, builder, _, args):
-        from llvmlite import ir
-
         target, source, plane = args
         e = Emit(builder)
         rows = [e.load(e.at(source, p * BYTES)) for p in range(LANES)]
-        for c, row in enumerate(_transposed(builder, ir, rows)):
+        for c, row in enumerate(e.transposed(rows)):
             e.store(row, e.scaled(target, plane, c))
         return cx.get_dummy_value()
 
     return types.void(types.int64, types.int64, types.int64), generate
-
-
-def _transposed(builder, ir, rows):
-    """16 vectors transposed, by exchanging ever larger halves between pairs."""
-    distance = 1
-    while distance < LANES:
-        mask = [(i, LANES + i - distance)[bool(i & distance)] for i in range(LANES)]
-        other = [(i + distance, LANES + i)[bool(i & distance)] for i in range(LANES)]
-        kind = ir.VectorType(ir.IntType(32), LANES)
-        new = list(rows)
-        for i in range(LANES):
-            if not i & distance:
-                a, b = rows[i], rows[i + distance]
-                new[i] = builder.shuffle_vector(a, b, ir.Constant(kind, mask))
-                new[i + distance] = builder.shuffle_vector(a, b, ir.Constant(kind, other))
-        rows = new
-        distance *= 2
-    return rows
 
 
 # Arguments of the tasks below begin with maps: (address of pixel 0,0; bytes from image to image, block to block, row to

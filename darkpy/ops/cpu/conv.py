@@ -7,6 +7,7 @@ unfolding, and depthwise ones (as many groups as channels) no matrix product.
 import numpy as np
 
 from darkpy.jit import njit, prange
+from darkpy.ops.cpu import winograd_dw, winograd_train
 
 
 @njit(parallel=True)
@@ -54,6 +55,9 @@ def conv(y, x, w, *, stride=(1, 1), pad=0, dilation=1, groups=1):
     if groups == x.shape[1] == f:
         depthwise(y, x, w, stride[0], stride[1], pad, dilation)
         return
+    if winograd_train.suits(x.shape, y.shape, k, stride, pad, dilation, groups):
+        winograd_train.correlate(y, x, w, pad)
+        return
     plain = k == 1 and stride == (1, 1) and pad == 0
     inputs, filters = w.shape[1], f // groups
     columns = np.empty((0 if plain else inputs, k * k, oh, ow), np.float32)
@@ -89,6 +93,9 @@ def col2im(x, columns, kernel, sy, sx, pad, dilation):
 def conv_dx(dx, dy, w, *, size, stride=(1, 1), pad=0, dilation=1, groups=1):
     n, f, oh, ow = dy.shape
     k, inputs, filters = w.shape[2], w.shape[1], f // groups
+    if winograd_train.suits(dx.shape, dy.shape, k, stride, pad, dilation, groups):
+        winograd_train.correlate(dx, dy, w, 2 - pad, flip=True)
+        return
     plain = k == 1 and stride == (1, 1) and pad == 0
     columns = np.empty((inputs, k * k, oh, ow), np.float32)
     for image in range(n):
@@ -105,6 +112,9 @@ def conv_dx(dx, dy, w, *, size, stride=(1, 1), pad=0, dilation=1, groups=1):
 def conv_dw(dw, dy, x, *, kernel, stride=(1, 1), pad=0, dilation=1, groups=1):
     n, f, oh, ow = dy.shape
     inputs, filters = dw.shape[1], f // groups
+    if winograd_train.suits(x.shape, dy.shape, kernel, stride, pad, dilation, groups):
+        winograd_dw.conv_dw(dw, dy, x, pad)
+        return
     plain = kernel == 1 and stride == (1, 1) and pad == 0
     columns = np.empty((0 if plain else inputs, kernel * kernel, oh, ow), np.float32)
     product = np.empty((filters, inputs * kernel * kernel), np.float32)

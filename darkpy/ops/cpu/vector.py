@@ -48,6 +48,45 @@ class Emit:
     def store(self, value: Any, address: Any) -> None:
         self.b.store(value, self.b.inttoptr(address, VECTOR.as_pointer())).align = 4
 
+    def below(self, count: Any) -> Any:
+        """Mask of the first `count` lanes."""
+        lanes = ir.Constant(ir.VectorType(I64, LANES), list(range(LANES)))
+        undefined = ir.Constant(ir.VectorType(I64, LANES), ir.Undefined)
+        first = self.b.insert_element(undefined, count, ir.Constant(I32, 0))
+        all_same = self.b.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(I32, LANES), [0] * LANES))
+        return self.b.icmp_signed("<", lanes, all_same)
+
+    def load_some(self, address: Any, mask: Any) -> Any:
+        """The masked lanes of a vector, 0 in the others, whose memory is not touched."""
+        pointer = VECTOR.as_pointer()
+        kind = ir.FunctionType(VECTOR, [pointer, I32, mask.type, VECTOR])
+        function = cgutils.get_or_insert_function(self.b.module, kind, "llvm.masked.load.v16f32.p0")
+        return self.b.call(function, [self.b.inttoptr(address, pointer), ir.Constant(I32, 4), mask, self.constant(0)])
+
+    def store_some(self, value: Any, address: Any, mask: Any) -> None:
+        """Store the masked lanes of a vector; the memory of the others is not touched."""
+        pointer = VECTOR.as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [VECTOR, pointer, I32, mask.type])
+        function = cgutils.get_or_insert_function(self.b.module, kind, "llvm.masked.store.v16f32.p0")
+        self.b.call(function, [value, self.b.inttoptr(address, pointer), ir.Constant(I32, 4), mask])
+
+    def transposed(self, rows: list[Any]) -> list[Any]:
+        """16 vectors as a matrix, transposed by exchanging ever larger halves between pairs."""
+        distance = 1
+        while distance < LANES:
+            mask = [(i, LANES + i - distance)[bool(i & distance)] for i in range(LANES)]
+            other = [(i + distance, LANES + i)[bool(i & distance)] for i in range(LANES)]
+            kind = ir.VectorType(I32, LANES)
+            new = list(rows)
+            for i in range(LANES):
+                if not i & distance:
+                    a, b = rows[i], rows[i + distance]
+                    new[i] = self.b.shuffle_vector(a, b, ir.Constant(kind, mask))
+                    new[i + distance] = self.b.shuffle_vector(a, b, ir.Constant(kind, other))
+            rows = new
+            distance *= 2
+        return rows
+
     def scalar(self, address: Any) -> Any:
         value = self.b.load(self.b.inttoptr(address, F32.as_pointer()))
         value.align = 4

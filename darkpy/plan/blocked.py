@@ -6,16 +6,20 @@ without copying because its parts are written to their places in the whole from 
 
 from __future__ import annotations
 
+import numpy as np
+
 from darkpy.plan.trace import Value
 
 LANES = 16
 PIXEL = 4 * LANES  # bytes
+WORD = 64  # channels in a word of a map of bits
 
 
 class Blocked(Value):
     """A blocked map of `shape` (N, C, H, W), maybe a run of blocks of a larger one."""
 
     __slots__ = ("_lead", "_trail", "first_block", "parent")
+    lanes, pixel = LANES, PIXEL  # channels of a block, bytes of a pixel in it
 
     def __init__(self, shape: tuple[int, ...], name: str = ""):
         super().__init__(shape, "float32", name)
@@ -34,7 +38,7 @@ class Blocked(Value):
 
     @property
     def blocks(self) -> int:
-        return -(-self.shape[1] // LANES)
+        return -(-self.shape[1] // self.lanes)
 
     @property
     def border(self) -> tuple[int, int]:
@@ -56,7 +60,7 @@ class Blocked(Value):
     def steps(self) -> tuple[int, int, int]:
         """Bytes from image to image, from block to block, from row to row."""
         (lead, trail), root = self.border, self.root
-        row = (lead + self.shape[3] + trail) * PIXEL
+        row = (lead + self.shape[3] + trail) * self.pixel
         block = (lead + self.shape[2] + trail) * row
         return root.blocks * block, block, row
 
@@ -69,4 +73,18 @@ class Blocked(Value):
         """Bytes from the root's memory to this map's pixel (0, 0)."""
         _, block, row = self.steps
         lead = self.border[0]
-        return self.block_offset * block + lead * row + lead * PIXEL
+        return self.block_offset * block + lead * row + lead * self.pixel
+
+
+class Bits(Blocked):
+    """The signs of a map, one bit each, blocks of 64 channels in a word (see ops/cpu/bits.py).
+
+    Channels that are `flipped` have a 1 for -1, the others for +1.
+    """
+
+    __slots__ = ("flipped",)
+    lanes, pixel = WORD, WORD // 8
+
+    def __init__(self, shape: tuple[int, ...], name: str, flipped: np.ndarray):
+        super().__init__(shape, name)
+        self.flipped = flipped

@@ -34,6 +34,8 @@ class Packed:
 
     parts: list[Part] = field(default_factory=list)
     choice: Any = None
+    scale: Any = None  # of binary weights: the factor of each filter,
+    ones: Any = None  # and how many weights of each tap are positive, (K, K, F')
 
     @property
     def nbytes(self) -> int:

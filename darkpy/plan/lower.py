@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from darkpy.ops.cpu.activations import SLOPES
+from darkpy.ops.signs import Signs
 from darkpy.ops.spec import Shape
 from darkpy.plan import choose, convolution, kernels
-from darkpy.plan.blocked import LANES, Blocked
+from darkpy.plan.binary import Limits, PackSigns, PoolBits, Xnor, takes_bits
+from darkpy.plan.blocked import LANES, WORD, Bits, Blocked
 from darkpy.plan.convolution import Conv, Packed
 from darkpy.plan.trace import Program, Scaled, Step, Value
 
@@ -39,6 +41,7 @@ class Lowering:
         self.planar: set[Value] = {program.input}
         self.readers = program.readers()
         self.done: set[int] = set()
+        self.bits: dict[Value, Bits] = {}  # what exists as bits
 
     def run(self) -> Program:
         for step in self.program.steps:
@@ -93,13 +96,14 @@ class Lowering:
             return False
         groups = step.kw.get("groups", 1)
         f, cg = weights.shape[:2]
+        if isinstance(weights, Signs) and x not in self.bits:
+            weights = weights.array()
         if groups > 1 and not (cg == 1 and f == groups) and (cg % 4 or (f // groups) % LANES) and (
                 f % LANES or LANES * convolution.VECTORS % (f // groups)):
             return False
         conv = Conv(step.layer, weights, factor, np.zeros(f, np.float32), **step.kw)
         count = self.convolutions[step.layer] = self.convolutions.get(step.layer, 0) + 1
         conv.packed = self.packs.setdefault((step.layer, count), conv.packed)
-        choice = conv.packed.choice = conv.packed.choice or self.choices[id(step)]
         value = step.outs[0]
         residual: Value | None = None
         if bias := self.follower(value, "add_bias"):
@@ -116,6 +120,11 @@ class Lowering:
                 value = self.absorb(act)
         extra = self.as_map(residual, step.layer) if residual is not None else None
         kernel: kernels.Kernel
+        if x in self.bits:
+            self.xnor(conv, self.bits[x], value, extra)
+            step.args = (x,)
+            return True
+        choice = conv.packed.choice = conv.packed.choice or self.choices[id(step)]
         if cg * groups < 8 and groups == 1 and x not in self.maps:
             source, out = self.padded(x, conv, step), self.new_map(value)
             kernel = convolution.Direct(conv, source, out, extra, planar=True)
@@ -127,6 +136,62 @@ class Lowering:
         step.args = (x,)
         self.release(step.layer, weights)
         return True
+
+    # -- bits: what exists only to be asked for its sign -----------------------------------------------------------
+
+    def xnor(self, conv: Conv, x: Bits, value: Value, residual: Blocked | None) -> None:
+        """A convolution of bits; to bits where only the signs of its result, or of its pooled result, are read."""
+        pool = self.follower(value, "maxpool")
+        pool = pool if pool and self.pools(pool) else None
+        last = pool.outs[0] if pool else value
+        found = self.signs_from(self.follower(last, "batchnorm", "binarize"))
+        if found and residual is None and value.shape[1] % WORD == 0:
+            limits, chain = found
+            out = Bits(value.shape, value.name, limits.flipped)
+            self.steps.append(Xnor(conv, x, out, limits=limits))
+            self.finish_signs(out, pool, chain)
+        else:
+            self.steps.append(Xnor(conv, x, self.new_map(value), residual))
+        self.release(conv.layer, conv.weights.source)
+        conv.weights = np.broadcast_to(np.float32(0), conv.weights.shape)
+
+    def signs_from(self, step: Step | None) -> tuple[Limits, list[Step]] | None:
+        """How the bits behind a step, a batch norm or binarize, follow from its input, and the steps that this takes;
+        None where anyone reads more of them than bits."""
+        if step is None or (step.op == "batchnorm" and any(isinstance(a, Value) for a in step.args[1:])):
+            return None
+        signs = self.follower(step.outs[0], "binarize") if step.op == "batchnorm" else step
+        if signs is None or signs.outs[0] in self.program.outputs or not all(
+                takes_bits(reader, signs.outs[0]) for reader in self.readers[signs.outs[0]]):
+            return None
+        if step is signs:
+            return Limits.plain(step.outs[0].shape[1]), [signs]
+        return Limits.normalised(*step.args[1:], **step.kw), [step, signs]
+
+    def finish_signs(self, map_: Bits, pool: Step | None, chain: list[Step]) -> None:
+        """Pool bits where a pool stands before the signs, and give them to the readers of the last of these steps."""
+        if pool:
+            out = Bits(pool.outs[0].shape, pool.outs[0].name, map_.flipped)
+            self.steps.append(PoolBits(pool.layer, map_, out, **pool.kw))
+            map_ = out
+            self.absorb(pool)
+        for step in chain:
+            self.absorb(step)
+        self.bits[chain[-1].outs[0]] = map_
+
+    def lower_binarize(self, step: Step, pool: Step | None = None) -> bool:
+        """Bits of floats: of a binarize, or of a batch norm before it, maybe pooled before."""
+        found = self.signs_from(step)
+        value = (pool or step).args[0]
+        if found is None or len(value.shape) != 4:
+            return False
+        limits, chain = found
+        out = Bits(value.shape, value.name, limits.flipped)
+        self.steps.append(PackSigns(step.layer, self.as_map(value, step.layer), out, limits))
+        self.finish_signs(out, pool, chain)
+        return True
+
+    lower_batchnorm = lower_binarize
 
     def absorb(self, step: Step) -> Value:
         """Take a step into the kernel being built; its output is the kernel's then."""
@@ -153,10 +218,18 @@ class Lowering:
 
     def lower_maxpool(self, step: Step) -> bool:
         x = step.args[0]
-        if x not in self.maps or -(-step.kw["pad"] // 2) >= step.kw["size"]:
+        if x not in self.maps or not self.pools(step):
             return False
+        signs = self.follower(step.outs[0], "batchnorm", "binarize")
+        if signs and self.lower_binarize(signs, step):
+            return True
         self.steps.append(kernels.MaxPool(step.layer, self.maps[x], self.new_map(step.outs[0]), **step.kw))
         return True
+
+    @staticmethod
+    def pools(step: Step) -> bool:
+        """Whether each window of a max pool has a pixel of the image."""
+        return bool(-(-step.kw["pad"] // 2) < step.kw["size"])
 
     def lower_upsample(self, step: Step) -> bool:
         x = step.args[0]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from darkpy.ops import Reference, spec
+from darkpy.ops.signs import Signs
 from darkpy.plan.trace import Program, Scaled, Step, Value
 
 
@@ -36,7 +37,7 @@ def drop_copies(program: Program) -> None:
 
 
 def fold_constants(program: Program) -> None:
-    """What depends on parameters only, such as the signs of binary weights, is computed now."""
+    """What depends on parameters only is computed now; binary weights become Signs, a bit each."""
     ops = Reference()
     written = {id(step.args[0]) for step in program.steps if step.op in spec.WRITES}
     known: dict[Value, Any] = {}
@@ -48,6 +49,8 @@ def fold_constants(program: Program) -> None:
             kept.append(step)
             continue
         results = getattr(ops, step.op)(*step.args, **step.kw)
+        if step.op == "binarize_weights":
+            results = Signs.of(results, step.args[0]) or results
         known.update(zip(step.outs, results if isinstance(results, tuple) else (results,), strict=True))
     program.steps = kept
 

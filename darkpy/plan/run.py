@@ -15,6 +15,7 @@ from darkpy.errors import UsageError
 from darkpy.layers.base import Layer
 from darkpy.ops import Cpu, spec
 from darkpy.ops.cpu.tasks import Sequence
+from darkpy.ops.signs import Signs
 from darkpy.ops.spec import Shape
 from darkpy.plan import memory, passes
 from darkpy.plan.blocked import Blocked
@@ -53,7 +54,7 @@ class Executable:
         """Functions without arguments that run the step; none for views, which are made here once."""
         if isinstance(step, Kernel):
             return step.bind(self)
-        args = tuple(self.arrays[a] if isinstance(a, Value) else a.array() if isinstance(a, Scaled) else a
+        args = tuple(self.arrays[a] if isinstance(a, Value) else a.array() if isinstance(a, (Scaled, Signs)) else a
                      for a in step.args)
         function = getattr(self.ops, step.op)
         if step.op in spec.VIEWS:

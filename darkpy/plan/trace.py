@@ -12,6 +12,7 @@ from typing import Any
 
 from darkpy.layers.base import Layer
 from darkpy.ops import spec
+from darkpy.ops.signs import Signs
 from darkpy.ops.spec import Out, Shape
 
 
@@ -51,7 +52,8 @@ class Scaled:
         return tuple(self.weights.shape)
 
     def array(self) -> Any:
-        return self.weights * self.factor.reshape((-1,) + (1,) * (self.weights.ndim - 1))
+        weights = self.weights.array() if isinstance(self.weights, Signs) else self.weights
+        return weights * self.factor.reshape((-1,) + (1,) * (weights.ndim - 1))
 
 
 @dataclass

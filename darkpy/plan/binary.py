@@ -1,0 +1,210 @@
+"""Binary layers in a plan: where signs are taken, how their bits are pooled and convolved, weights of one bit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from darkpy.jit import threads_allowed
+from darkpy.ops.cpu import bits
+from darkpy.ops.cpu.bits import PIECES, Shape, bit_tile
+from darkpy.ops.cpu.tasks import arguments
+from darkpy.ops.cpu.tile import rows_for
+from darkpy.ops.signs import Signs
+from darkpy.plan.blocked import LANES, WORD, Bits, Blocked
+from darkpy.plan.convolution import Conv, Packed, Part, aligned, padded, shifted, spans
+from darkpy.plan.kernels import Call, Kernel
+from darkpy.plan.trace import Scaled, Step, Value
+
+EXACT = 1 << 24  # whole numbers up to here are exact in float32
+FEWEST = 8  # input channels from which on words of bits are worth their while
+
+
+def signs_of(weights: Any) -> Signs | None:
+    """The Signs among the weights of a convolution."""
+    weights = weights.weights if isinstance(weights, Scaled) else weights
+    return weights if isinstance(weights, Signs) else None
+
+
+def takes_bits(step: Step, x: Value) -> bool:
+    """Whether a step is a convolution of the signs `x` with binary weights that bits can do."""
+    if step.op != "conv" or step.args[0] is not x or (signs := signs_of(step.args[1])) is None:
+        return False
+    _, c, k, _ = signs.shape
+    one = step.kw.get("groups", 1) == 1 == len(set(step.kw.get("stride", (1, 1))))
+    return one and c >= FEWEST and 2 * c * k * k < EXACT
+
+
+@dataclass
+class Limits:
+    """Signs as comparisons: the bit of a channel is  x >= limit; where it is `flipped` the bit means -1."""
+
+    limit: np.ndarray
+    flipped: np.ndarray
+
+    @classmethod
+    def plain(cls, channels: int) -> Limits:
+        """Of x itself: +1 from 0 on."""
+        return cls(np.zeros(channels, np.float32), np.zeros(channels, bool))
+
+    @classmethod
+    def normalised(cls, mean: Any, variance: Any, scales: Any, biases: Any, eps: float) -> Limits:
+        """Of x behind a batch normalisation: +1 where scales * (x - mean) / sqrt(variance + eps) + biases >= 0.
+
+        With a negative scale that is x <= a limit; the bit then says the contrary, so that in every channel a larger x
+        never has the smaller bit, and the largest of some x has the bit of any.
+        """
+        mean, variance, scales, biases = (np.asarray(a, np.float64) for a in (mean, variance, scales, biases))
+        factor = scales / np.sqrt(variance + eps)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            exact = mean - biases / factor
+        flipped = factor < 0
+        limit = exact.astype(np.float32)
+        below = np.where(flipped, limit <= exact, limit < exact)  # flipped: only what is larger than `exact`
+        limit = np.where(below, np.nextafter(limit, np.float32(np.inf)), limit)
+        constant = np.where(biases >= 0, -np.inf, np.inf)
+        return cls(np.where(factor == 0, constant, limit).astype(np.float32), flipped)
+
+    def padded(self, blocks: int) -> np.ndarray:
+        """The limits for so many blocks of 16 channels: those that do not exist have no ones."""
+        limits = aligned((blocks * LANES,))
+        limits[:] = np.inf
+        limits[: len(self.limit)] = self.limit
+        return limits
+
+
+class PackSigns(Kernel):
+    """The signs of a map as bits."""
+
+    algorithm = "signs"
+
+    def __init__(self, layer: int, x: Blocked, out: Bits, limits: Limits):
+        super().__init__(layer, [x], out)
+        self.limits = limits
+
+    def bind(self, memory: Any) -> list[Call]:
+        x, y = self.reads[0], self.out
+        n, _, h, _ = y.shape
+        bands = max(1, min(h, -(-4 * threads_allowed() // (n * y.blocks))))
+        limits = self.limits.padded(x.blocks)
+        slots = arguments(memory.place(y), memory.place(x), y.shape[2:], y.blocks, x.blocks, y.border, bands,
+                          limits.ctypes.data)
+        return [Call(n * y.blocks * bands, bits.pack_signs(), slots, (limits,))]
+
+
+class PoolBits(Kernel):
+    """Max pooling of bits."""
+
+    algorithm = "max pool of signs"
+
+    def __init__(self, layer: int, x: Bits, out: Bits, size: int, stride: tuple[int, int], pad: int):
+        super().__init__(layer, [x], out)
+        self.window = (size, *stride, pad // 2)
+
+    def bind(self, memory: Any) -> list[Call]:
+        x, y = self.reads[0], self.out
+        slots = arguments(memory.place(y), memory.place(x), y.shape[2:], y.blocks, y.border, x.shape[2:], self.window)
+        return [Call(x.shape[0] * y.blocks, bits.pool_bits(), slots)]
+
+
+class Xnor(Kernel):
+    """Convolution of bits with bits; the output is floats, or bits again (`limits`)."""
+
+    def __init__(self, conv: Conv, x: Bits, out: Blocked, residual: Blocked | None = None,
+                 limits: Limits | None = None):
+        super().__init__(conv.layer, [x, residual] if residual else [x], out)
+        self.conv, self.residual, self.limits = conv, residual, limits
+        k = conv.kernel
+        _, _, oh, ow = out.shape
+        self.algorithm = f"xnor {k}x{k}" + (f"/{conv.stride[0]}" if conv.stride != (1, 1) else "")
+        if limits:
+            self.algorithm += " to signs"
+        self.flops = 2.0 * conv.weights.size * oh * ow * out.shape[0]
+        if not conv.packed.parts:
+            pack(conv.packed, conv.weights, conv.factor, x.flipped)
+        self.packed = conv.packed
+        self.weight_bytes = conv.packed.nbytes
+        reach = conv.dilation * (k - 1) - conv.pad
+        last = [(o - 1) * s + reach - (n - 1) for o, s, n in zip((oh, ow), conv.stride, x.shape[2:], strict=True)]
+        x.need(conv.pad, max(*last, 0))
+
+    def base(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(sums, classes of rows, classes of columns): what the products sum up to if the count is 0.
+
+        A pixel's sum depends on which of its taps lie inside the image, so pixels of a few rows and columns at the
+        edges each have their own; sums (row classes, column classes, F'), classes as offsets in bytes.
+        """
+        conv, k = self.conv, self.conv.kernel
+        _, c, *sides = self.reads[0].shape
+        ones = self.packed.ones  # (K, K, F')
+        assert ones is not None
+        inside, classes = [], []
+        for axis, (side, o) in enumerate(zip(sides, self.out.shape[2:], strict=True)):
+            place = np.arange(o)[:, None] * conv.stride[axis] - conv.pad + np.arange(k) * conv.dilation
+            valid, number = np.unique((place >= 0) & (place < side), axis=0, return_inverse=True)
+            inside.append(valid)
+            classes.append(number.reshape(-1))
+        rows, columns = inside
+        valid = rows[:, None, :, None] & columns[None, :, None, :]  # (row classes, column classes, K, K)
+        outside = np.tensordot(~valid, ones.astype(np.float64), ((2, 3), (0, 1)))
+        sums = aligned((len(rows), len(columns), ones.shape[2]))
+        sums[...] = c * valid.sum((2, 3))[..., None] + 2 * outside
+        at = [(number * sums.strides[axis]).astype(np.int64) for axis, number in enumerate(classes)]
+        return sums, at[0], at[1]
+
+    def bind(self, memory: Any) -> list[Call]:
+        conv, x, y = self.conv, self.reads[0], self.out
+        n, f, oh, ow = y.shape
+        k, filters = conv.kernel, -(-f // LANES)
+        base, image, block, row = memory.place(x)
+        dst = memory.place(y)
+        res = memory.place(self.residual) if self.residual else (0, 0, 0, 0)
+        bias, scale = padded(conv.bias, filters), padded(self.packed.scale, filters)
+        limits = self.limits.padded(filters) if self.limits else np.zeros(0, np.float32)
+        p, q, word = np.indices((k, k, x.blocks)).reshape(3, -1)
+        table = ((p * conv.dilation - conv.pad) * row + (q * conv.dilation - conv.pad) * x.pixel + word * block)
+        table = np.ascontiguousarray(table.astype(np.int64))
+        sums, rows, columns = self.base()
+        pixels = rows_for(ow, tuple(rows for rows in bits.ROWS if rows <= ow))
+        calls = []
+        for first, count, vectors, packed, _ in self.packed.parts:
+            bands, groups = self.split(count)
+            tile = bit_tile(Shape(pixels, vectors, conv.stride[1], signs=int(self.limits is not None)))
+            skip = first * LANES * 4
+            assert not (self.limits and first), "words are whole, so there is no odd block"
+            slots = arguments(
+                packed.ctypes.data, packed[0].nbytes, table.ctypes.data, len(table), sums.ctypes.data + skip,
+                rows.ctypes.data, columns.ctypes.data, 0, scale.ctypes.data + skip, bias.ctypes.data + skip,
+                (base, image, block, row), shifted(dst, first), shifted(res, first), conv.stride, oh, ow, count, bands,
+                groups, y.border, limits.ctypes.data if self.limits else 0, conv.slope, conv.after, tile.address,
+                pixels, vectors)
+            calls.append(Call(n * groups * bands, bits.xnor(), slots,
+                              (table, bias, scale, limits, sums, rows, columns, packed)))
+        return calls
+
+    def split(self, count: int) -> tuple[int, int]:
+        """(bands of rows, groups of blocks): enough parts for all threads; the map is small, so blocks first."""
+        n, _, oh, _ = self.out.shape
+        parts = 4 * threads_allowed() if threads_allowed() > 1 else 1
+        groups = min(count, -(-parts // n))
+        return max(1, min(oh, -(-parts // (n * groups)))), groups
+
+
+def pack(packed: Packed, signs: Signs, factor: np.ndarray, flipped: np.ndarray) -> None:
+    """Fill `packed` with the words of binary weights (see ops/cpu/bits.py) for a map with these channels flipped.
+
+    `factor` (F,) stands for a folded batch normalisation."""
+    f, c, k, _ = signs.shape
+    blocks, words = -(-f // LANES), -(-c // WORD)
+    ones = np.zeros((blocks * LANES, k, k, words * WORD), bool)
+    ones[:f, ..., :c] = signs.positive().transpose(0, 2, 3, 1) ^ flipped
+    packed.ones = np.ascontiguousarray(ones.sum(3, dtype=np.int32).transpose(1, 2, 0))
+    packed.scale = signs.factor * factor
+    lanes = np.packbits(ones, axis=-1, bitorder="little").view("<u4").reshape(blocks, LANES, -1)  # of each filter
+    for first, count, vectors in spans(blocks):
+        part = lanes[first : first + count * vectors].reshape(count, vectors, LANES, -1, PIECES)
+        store = aligned((count, part.shape[3], PIECES, vectors, LANES)).view(np.uint32)
+        store[...] = part.transpose(0, 3, 4, 1, 2)
+        packed.parts.append(Part(first, count, vectors, store))

@@ -54,7 +54,7 @@ class Conv:
     """A convolution with its fused epilogue: rectify(rectify(factor * (x * w) + bias, slope) + residual, after)."""
 
     layer: int
-    weights: np.ndarray
+    weights: Any  # an array; Signs where the input is bits
     factor: np.ndarray
     bias: np.ndarray
     stride: tuple[int, int] = (1, 1)

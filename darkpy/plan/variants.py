@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any
 
-from darkpy.ops.cpu import blocked, direct, winograd
+from darkpy.ops.cpu import bits, blocked, direct, winograd
 from darkpy.ops.cpu.tile import DEPTH, ROWS, VECTORS, Shape, tile_function
 from darkpy.plan.choose import TILES
 
 PLAIN = (direct.direct, direct.pack_task, winograd.by_tiles, winograd.by_filters, winograd.pack_task, blocked.add,
-         blocked.copy, blocked.from_blocked, blocked.maxpool, blocked.pad_planar, blocked.to_blocked, blocked.upsample)
+         blocked.copy, blocked.from_blocked, blocked.maxpool, blocked.pad_planar, blocked.to_blocked, blocked.upsample,
+         bits.pack_signs, bits.pool_bits, bits.xnor)
 
 
 def variants() -> Iterator[tuple[str, Callable[..., Any], tuple[Any, ...]]]:
@@ -26,6 +27,12 @@ def variants() -> Iterator[tuple[str, Callable[..., Any], tuple[Any, ...]]]:
             yield group, tile_function, (Shape(rows, vectors, depth, step),)
         for step in (1, 2):
             yield group, tile_function, (Shape(rows, 1, 1, step, depthwise=1),)
+    for rows in bits.ROWS:
+        group = f"binary convolutions in tiles of {rows}"
+        for step, vectors in product((1, 2), sorted({1, VECTORS})):
+            yield group, bits.bit_tile, (bits.Shape(rows, vectors, step),)
+            if vectors == VECTORS:
+                yield group, bits.bit_tile, (bits.Shape(rows, vectors, step, signs=1),)
     group = "Winograd's algorithm"
     for rows, vectors in product(ROWS, sorted({1, VECTORS})):
         yield group, tile_function, (Shape(rows, vectors, epilogue=0),)

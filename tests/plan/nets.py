@@ -64,6 +64,21 @@ NETS: dict[str, tuple[str, dict[str, Any]]] = {
     "uneven strides": (conv(20, 3) + conv(18, 3, stride_x=2, stride_y=1) + conv(4, 5, stride_x=1, stride_y=3), {}),
     "signs": (conv(20, 3) + conv(18, 3, xnor=1, batch_normalize=1) + conv(18, 3, binary=1, batch_normalize=1)
               + conv(5), {}),
+    "bits": (conv(64, 3) + conv(128, 3, xnor=1, batch_normalize=1) + conv(64, 5, xnor=1, batch_normalize=1)
+             + section("maxpool", size=2, stride=2) + conv(90, 3, xnor=1, stride=2) + conv(40, 1, xnor=1)
+             + conv(5), {"width": 30, "height": 27}),
+    "bits, B-A-C-P": (conv(64, 3, "linear") + section("maxpool", size=2, stride=2) + section("batchnorm")
+                      + conv(128, 3, "linear", xnor=1) + section("maxpool", size=3, stride=1) + section("batchnorm")
+                      + conv(64, 1, "linear", xnor=1) + section("batchnorm") + conv(130, 3, "linear", xnor=1, dilation=2)
+                      + section("batchnorm") + conv(7, 1, "linear"), {"width": 19, "height": 22}),
+    "bits and a residual": (conv(70, 3) + section("batchnorm") + conv(70, 3, "relu", xnor=1)
+                            + section("shortcut", from_=-3, activation="leaky") + section("batchnorm")
+                            + conv(70, 3, "linear", xnor=1, pad=0, padding=2)
+                            + conv(70, 3, "linear", xnor=1, pad=0) + section("shortcut", from_=-4, activation="linear")
+                            + conv(64, 3, xnor=1, groups=2) + conv(9, 1, xnor=1), {}),
+    "few bits": (conv(9, 1, "linear", xnor=1) + conv(17, 3, "linear", xnor=1) + section("route", layers="-1,-2")
+                 + conv(33, 3, xnor=1, stride_x=2, stride_y=1) + conv(33, 2, xnor=1, pad=0) + conv(64, 4, xnor=1)
+                 + conv(64, 3, xnor=1) + section("avgpool"), {"width": 5, "height": 4}),
     "kinds without a kernel": (section("crop", crop_height=14, crop_width=13) + conv(20, 3)
                                + section("normalization", size=3) + section("local", filters=6, size=3, pad=1,
                                                                             activation="leaky")

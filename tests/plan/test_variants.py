@@ -6,8 +6,8 @@ import pytest
 
 from darkpy.build import read
 from darkpy.network import Network
-from darkpy.ops.cpu import blocked, direct, winograd
-from darkpy.plan import convolution
+from darkpy.ops.cpu import bits, blocked, direct, winograd
+from darkpy.plan import binary, convolution
 from darkpy.plan.variants import PLAIN, variants
 from tests.shared import ROOT
 
@@ -26,12 +26,13 @@ def test_plans_ask_for_nothing_else(name, monkeypatch):
         return get
 
     monkeypatch.setattr(convolution, "tile_function", recorded(convolution.tile_function))
+    monkeypatch.setattr(binary, "bit_tile", recorded(binary.bit_tile))
     monkeypatch.setattr(winograd, "transforms", recorded(winograd.transforms))
     Network(read(ROOT / "cfg" / f"{name}.cfg"), blank=True).plan().program(1)
     assert asked and asked <= KNOWN
 
 
 def test_no_kernel_is_forgotten():
-    made = {f for module in (blocked, direct, winograd) for f in vars(module).values()
+    made = {f for module in (bits, blocked, direct, winograd) for f in vars(module).values()
             if hasattr(f, "cache_info") and f.__module__ == module.__name__ and isinstance(f.__wrapped__, FunctionType)}
-    assert made - {winograd.transforms} == set(PLAIN)
+    assert made - {bits.bit_tile, winograd.transforms} == set(PLAIN)

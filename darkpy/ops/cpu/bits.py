@@ -52,18 +52,19 @@ def counts_words() -> bool:
 
 
 COUNTS_WORDS = counts_words()
-ROWS = (14, 13, 12, 10, 8, 7, 5, 4, 3, 2, 1) if WIDE else (4, 3, 2, 1)
+ROWS = (14, 13, 10, 7, 4, 2, 1) if WIDE else (4, 3, 2, 1)
 
 
 class Shape(NamedTuple):
     """What a tile is compiled for.  `step` counts input pixels from one output pixel to the next; `scaled`: a factor
-    for each pixel; `signs`: the result is stored as bits."""
+    for each pixel; `signs`: the result is stored as bits; `words`: ones are counted in words, not in bytes."""
 
     rows: int
     vectors: int
     step: int = 1
     scaled: int = 0
     signs: int = 0
+    words: int = int(COUNTS_WORDS)
 
 
 class EmitBits(Emit):
@@ -100,7 +101,7 @@ class EmitBits(Emit):
 def _emit_counts(e: EmitBits, shape: Shape, n: Any, offsets: Any, a: Any, b: Any) -> list[list[Any]]:
     """popcount(a ^ w) of each pixel (row) and filter (lane of a vector)."""
     rows, vectors = shape.rows, shape.vectors
-    kind = COUNTERS if COUNTS_WORDS else ir.VectorType(I8, 4 * LANES)
+    kind = COUNTERS if shape.words else ir.VectorType(I8, 4 * LANES)
     zeros = [ir.Constant(kind, [0] * kind.count)] * (rows * vectors)
 
     def turns(first: Any, count: Any) -> list[Any]:
@@ -119,7 +120,7 @@ def _emit_counts(e: EmitBits, shape: Shape, n: Any, offsets: Any, a: Any, b: Any
 
         return e.loop(count, zeros, turn)
 
-    if COUNTS_WORDS:
+    if shape.words:
         flat = turns(e.whole(0), n)
     else:
         def run(r: Any, sums: list[Any]) -> list[Any]:
@@ -134,8 +135,8 @@ def _emit_counts(e: EmitBits, shape: Shape, n: Any, offsets: Any, a: Any, b: Any
 
 
 @intrinsic(prefer_literal=True)
-def _tile(context, rows, vectors, step, scaled, signs, n, offsets, a, b, base, classes, factors, scale, bias, slope,
-          residual, rblock, after, out, oblock):
+def _tile(context, rows, vectors, step, scaled, signs, words, n, offsets, a, b, base, classes, factors, scale, bias,
+          slope, residual, rblock, after, out, oblock):
     """One tile of y = rectify(rectify(factor * scale * (base - 2 count) + bias, slope) + residual, after).
 
     Addresses are bytes as int64: `a` the first pixel's input, `b` its weights; `base` a table of 16*vectors floats for
@@ -143,15 +144,15 @@ def _tile(context, rows, vectors, step, scaled, signs, n, offsets, a, b, base, c
     and `bias` 16*vectors floats; `residual` (0: none) and `out` the first pixel of the first block, blocks `rblock` and
     `oblock` bytes apart.  With `signs` the result is a bit for each filter instead, whether y >= after[filter] (then an
     address), and there is no residual."""
-    constants = (rows, vectors, step, scaled, signs)
+    constants = (rows, vectors, step, scaled, signs, words)
     shape = Shape(*(c.literal_value for c in constants))
-    rows, vectors, _, scaled, signs = shape
+    rows, vectors, _, scaled, signs, _ = shape
     integer = types.int64
     last = integer if signs else types.float32
     signature = types.void(*constants, *[integer] * 9, types.float32, integer, integer, last, integer, integer)
 
     def generate(cx, builder, _, args):
-        n, offsets, a, b, base, classes, factors, scale, bias, slope, residual, rblock, after, out, oblock = args[5:]
+        n, offsets, a, b, base, classes, factors, scale, bias, slope, residual, rblock, after, out, oblock = args[6:]
         e = EmitBits(builder)
         counts = _emit_counts(e, shape, n, offsets, a, b)
         first, two = e.splat(slope), e.constant(-2)
@@ -205,12 +206,12 @@ def store_signs(e: Emit, y: Any, limit: Any, address: Any) -> None:
 @cache
 def bit_tile(shape: Shape) -> Any:
     """The C function of a tile; the arguments are those of `_tile` behind its shape."""
-    rows, vectors, step, scaled, signs = shape
+    rows, vectors, step, scaled, signs, words = shape
     whole, last = ", ".join(["int64"] * 9), "int64" if signs else "float32"
 
     @compiled(f"void({whole}, float32, int64, int64, {last}, int64, int64)")
     def tile(n, offsets, a, b, base, classes, factors, scale, bias, slope, residual, rblock, after, out, oblock):
-        _tile(rows, vectors, step, scaled, signs, n, offsets, a, b, base, classes, factors, scale, bias, slope,
+        _tile(rows, vectors, step, scaled, signs, words, n, offsets, a, b, base, classes, factors, scale, bias, slope,
               residual, rblock, after, out, oblock)
 
     return tile

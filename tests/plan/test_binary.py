@@ -1,0 +1,132 @@
+"""Binary layers in a plan: bits against floats, number for number.
+
+Sums of products of signs are whole numbers, so a plan on bits and a convolution of floats give the same ones exactly.
+"""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from darkpy.jit import numba
+from darkpy.ops import Reference
+from darkpy.ops.cpu import bits
+from darkpy.ops.signs import Signs
+from darkpy.plan import binary
+from darkpy.plan.binary import Limits, PackSigns, Xnor
+from darkpy.plan.lower import lower
+from darkpy.plan.run import Executable
+from darkpy.plan.trace import Program, Step, Value
+from tests.plan import harness
+from tests.plan.nets import conv, section
+
+# N, C, H, W, filters, size, stride, pad, dilation
+SHAPES = [
+    (1, 64, 14, 14, 32, 3, 1, 1, 1), (2, 65, 9, 17, 33, 3, 2, 1, 1), (1, 8, 5, 1, 1, 3, 1, 1, 1),
+    (1, 200, 7, 7, 20, 1, 1, 0, 1), (1, 130, 6, 15, 48, 5, 1, 2, 1), (3, 31, 8, 9, 16, 2, 1, 1, 1),
+    (1, 96, 13, 12, 17, 3, 1, 2, 2), (1, 40, 3, 2, 5, 3, 3, 3, 1), (1, 1100, 4, 4, 16, 3, 1, 1, 1),
+]
+COUNTING = [pytest.param(0, id="bytes"), pytest.param(1, id="words")]
+
+
+def run(steps, x, value):
+    """What a program of these steps gives for an array, and its kernels."""
+    executable = Executable(lower(Program(value, [steps[-1].outs[0]], steps)))
+    return executable(x)[0], executable.program.steps
+
+
+def whole_numbers(random, shape):
+    """Small numbers, among them zeros of both signs."""
+    return random.integers(-2, 3, shape).astype(np.float32) * np.float32(-1)
+
+
+@pytest.mark.parametrize("words", COUNTING)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_sums_are_exact(shape, words, monkeypatch):
+    monkeypatch.setattr(binary, "Shape", partial(bits.Shape, words=words))
+    n, c, h, w, f, k, stride, pad, dilation = shape
+    random = np.random.default_rng(0)
+    weights = np.where(random.random((f, c, k, k)) < 0.4, np.float32(1), np.float32(-1))
+    geometry = {"stride": (stride, stride), "pad": pad, "dilation": dilation}
+    x = whole_numbers(random, (n, c, h, w))
+    truth = Reference().conv(Reference().binarize(x), weights, **geometry)
+    value, signs, out = (Value(s) for s in (x.shape, x.shape, truth.shape))
+    y, kernels = run([Step("binarize", (value,), {}, (signs,), 0),
+                      Step("conv", (signs, Signs.of(weights)), geometry, (out,), 0)], x, value)
+    assert [type(kernel) for kernel in kernels[1:3]] == [PackSigns, Xnor]
+    np.testing.assert_array_equal(y, truth)
+
+
+def test_limits_are_the_batch_norm():
+    """Also with scales that are negative or 0, and exactly at a limit."""
+    random = np.random.default_rng(0)
+    scales = np.array([1, -1, 0, 0, 0.5, -3, 1e-30], np.float32)
+    mean = np.array([0.3, 0.3, 0.1, 0.1, -0.7, 1.1, 0], np.float32)
+    biases = np.array([0, 0, 1, -1, 0.2, -0.4, 0.1], np.float32)
+    variance = np.full(7, 0.7, np.float32)
+    limits = Limits.normalised(mean, variance, scales, biases, eps=1e-5)
+    x = np.concatenate([mean + random.standard_normal((200, 7)).astype(np.float32), mean[None], mean[None] * 0])
+    exact = (x.astype(np.float64) - mean) / np.sqrt(variance + 1e-5) * scales + biases
+    np.testing.assert_array_equal((x >= limits.limit) ^ limits.flipped, exact >= 0)
+
+
+@pytest.mark.parametrize("words", COUNTING)
+def test_nothing_is_unpacked_between_binary_layers(words, monkeypatch):
+    """conv - pool - batch norm - sign - conv: the only float maps are those of the first and the last layer."""
+    monkeypatch.setattr(binary, "Shape", partial(bits.Shape, words=words))
+    middle = "".join(section("batchnorm") + conv(64, 3, "linear", xnor=1) + section("maxpool", size=2, stride=2)
+                     for _ in range(2))
+    net = harness.net_of(conv(64, 3, "linear") + middle + section("batchnorm") + conv(64, 1, "linear", xnor=1))
+    for i in (1, 4, 7):
+        net.params(i)["scales"][::3] *= -1  # the least of a pool decides there
+    x = harness.images(net, 2) - 0.5
+    plan = net.plan()
+    assert harness.worst(plan(x), harness.outputs(net, x)) <= 1e-6
+    algorithms = [step.algorithm for step in plan.explain(2).steps]
+    assert algorithms == ["pad", "direct 3x3", "signs", "xnor 3x3 to signs", "max pool of signs", "xnor 3x3 to signs",
+                          "max pool of signs", "xnor 1x1", "to planar"]
+
+
+def test_binary_weights_take_a_bit_each():
+    net = harness.net_of(conv(256, 3) + conv(256, 3, xnor=1))
+    plan = net.plan(release=True)
+    plan(harness.images(net, 1))
+    kernel = next(step for step in plan.program(1).program.steps if isinstance(step, Xnor))
+    assert kernel.weight_bytes == 256 * 256 * 9 // 8
+    assert net.params(1)["weights"].strides == (0, 0, 0, 0), "the real weights are freed"
+    again = plan(harness.images(net, 2))  # another batch size, from the same bits
+    np.testing.assert_allclose(again[0][:1], plan(harness.images(net, 2)[:1])[0], atol=1e-6)
+
+
+def test_signs_keep_weights():
+    random = np.random.default_rng(0)
+    w = np.where(random.random((5, 3, 3, 3)) < 0.5, 1, -1) * random.random((5, 1, 1, 1), np.float32)
+    signs = Signs.of(w.astype(np.float32))
+    np.testing.assert_array_equal(signs.array(), w.astype(np.float32))
+    assert signs.shape == w.shape and signs.bits.nbytes == 5 * 4
+    w[2, 1, 0, 0] *= 2
+    assert Signs.of(w) is None
+
+
+@pytest.mark.skipif(not bits.COUNTS_WORDS, reason="this CPU has no instruction that counts the ones of many words")
+def test_ones_are_counted_by_the_instruction_for_it():
+    """The inner loop is what it should be: a count for each xor, nothing kept in memory in between."""
+    tile = bits.bit_tile.__wrapped__(bits.Shape(14, 2))
+    uncached = numba.cfunc("void(" + ", ".join(map(str, tile._sig.args)) + ")", error_model="numpy")(tile._pyfunc)
+    loop = inner_loop(uncached._library.get_asm_str().splitlines())
+    count = sum("vpopcnt" in line for line in loop)
+    assert count == 14 * 2 * bits.PIECES == sum("vpxor" in line for line in loop)
+    assert not any("(%rsp)" in line for line in loop if "zmm" in line)
+
+
+def inner_loop(lines):
+    """The lines between a label and the jump back to it that hold the most counts."""
+    best = []
+    for end, line in enumerate(lines):
+        if line.strip().startswith("j"):
+            label = line.split()[-1] + ":"
+            start = next((i for i in range(end, -1, -1) if lines[i].startswith(label)), None)
+            if start is not None and sum("vpopcnt" in text for text in lines[start:end]) > sum(
+                    "vpopcnt" in text for text in best):
+                best = lines[start:end]
+    return best

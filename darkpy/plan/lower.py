@@ -144,7 +144,7 @@ class Lowering:
         pool = self.follower(value, "maxpool")
         pool = pool if pool and self.pools(pool) else None
         last = pool.outs[0] if pool else value
-        found = self.signs_from(self.follower(last, "batchnorm", "binarize"))
+        found = self.signs_from(self.follower(last, "batchnorm", "quantize"))
         if found and residual is None and value.shape[1] % WORD == 0:
             limits, chain = found
             out = Bits(value.shape, value.name, limits.flipped)
@@ -156,12 +156,12 @@ class Lowering:
         conv.weights = np.broadcast_to(np.float32(0), conv.weights.shape)
 
     def signs_from(self, step: Step | None) -> tuple[Limits, list[Step]] | None:
-        """How the bits behind a step, a batch norm or binarize, follow from its input, and the steps that this takes;
+        """How the bits behind a step, a batch norm or the signs, follow from its input, and the steps that this takes;
         None where anyone reads more of them than bits."""
         if step is None or (step.op == "batchnorm" and any(isinstance(a, Value) for a in step.args[1:])):
             return None
-        signs = self.follower(step.outs[0], "binarize") if step.op == "batchnorm" else step
-        if signs is None or signs.outs[0] in self.program.outputs or not all(
+        signs = self.follower(step.outs[0], "quantize") if step.op == "batchnorm" else step
+        if signs is None or signs.kw.get("bits", 1) != 1 or signs.outs[0] in self.program.outputs or not all(
                 takes_bits(reader, signs.outs[0]) for reader in self.readers[signs.outs[0]]):
             return None
         if step is signs:
@@ -179,8 +179,8 @@ class Lowering:
             self.absorb(step)
         self.bits[chain[-1].outs[0]] = map_
 
-    def lower_binarize(self, step: Step, pool: Step | None = None) -> bool:
-        """Bits of floats: of a binarize, or of a batch norm before it, maybe pooled before."""
+    def lower_quantize(self, step: Step, pool: Step | None = None) -> bool:
+        """Bits of floats: of signs, or of a batch norm before them, maybe pooled before."""
         found = self.signs_from(step)
         value = (pool or step).args[0]
         if found is None or len(value.shape) != 4:
@@ -191,7 +191,7 @@ class Lowering:
         self.finish_signs(out, pool, chain)
         return True
 
-    lower_batchnorm = lower_binarize
+    lower_batchnorm = lower_quantize
 
     def absorb(self, step: Step) -> Value:
         """Take a step into the kernel being built; its output is the kernel's then."""
@@ -220,8 +220,8 @@ class Lowering:
         x = step.args[0]
         if x not in self.maps or not self.pools(step):
             return False
-        signs = self.follower(step.outs[0], "batchnorm", "binarize")
-        if signs and self.lower_binarize(signs, step):
+        signs = self.follower(step.outs[0], "batchnorm", "quantize")
+        if signs and self.lower_quantize(signs, step):
             return True
         self.steps.append(kernels.MaxPool(step.layer, self.maps[x], self.new_map(step.outs[0]), **step.kw))
         return True

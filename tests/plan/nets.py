@@ -69,8 +69,9 @@ NETS: dict[str, tuple[str, dict[str, Any]]] = {
              + conv(5), {"width": 30, "height": 27}),
     "bits, B-A-C-P": (conv(64, 3, "linear") + section("maxpool", size=2, stride=2) + section("batchnorm")
                       + conv(128, 3, "linear", xnor=1) + section("maxpool", size=3, stride=1) + section("batchnorm")
-                      + conv(64, 1, "linear", xnor=1) + section("batchnorm") + conv(130, 3, "linear", xnor=1, dilation=2)
-                      + section("batchnorm") + conv(7, 1, "linear"), {"width": 19, "height": 22}),
+                      + conv(64, 1, "linear", xnor=1) + section("batchnorm")
+                      + conv(130, 3, "linear", xnor=1, dilation=2) + section("batchnorm") + conv(7, 1, "linear"),
+                      {"width": 19, "height": 22}),
     "bits and a residual": (conv(70, 3) + section("batchnorm") + conv(70, 3, "relu", xnor=1)
                             + section("shortcut", from_=-3, activation="leaky") + section("batchnorm")
                             + conv(70, 3, "linear", xnor=1, pad=0, padding=2)

@@ -49,9 +49,9 @@ def test_sums_are_exact(shape, words, monkeypatch):
     weights = np.where(random.random((f, c, k, k)) < 0.4, np.float32(1), np.float32(-1))
     geometry = {"stride": (stride, stride), "pad": pad, "dilation": dilation}
     x = whole_numbers(random, (n, c, h, w))
-    truth = Reference().conv(Reference().binarize(x), weights, **geometry)
+    truth = Reference().conv(Reference().quantize(x), weights, **geometry)
     value, signs, out = (Value(s) for s in (x.shape, x.shape, truth.shape))
-    y, kernels = run([Step("binarize", (value,), {}, (signs,), 0),
+    y, kernels = run([Step("quantize", (value,), {}, (signs,), 0),
                       Step("conv", (signs, Signs.of(weights)), geometry, (out,), 0)], x, value)
     assert [type(kernel) for kernel in kernels[1:3]] == [PackSigns, Xnor]
     np.testing.assert_array_equal(y, truth)

@@ -11,27 +11,31 @@ from dataclasses import dataclass
 from typing import Any
 
 from darkpy.jit import threads_allowed
-from darkpy.ops.cpu.tile import LANES
+from darkpy.ops.cpu.tile import DEPTH, LANES
 from darkpy.plan.blocked import Blocked
 from darkpy.plan.convolution import Conv, Depthwise, Direct, Winograd
 from darkpy.plan.kernels import Kernel
 from darkpy.plan.trace import Program, Step, Value
 
 FLOPS = 105e9  # of one thread inside the micro-kernel
-VECTOR = {6: 5.3e-9, 4: 4.5e-9, 3: 4e-9, 2: 3e-9}  # seconds to transform a vector of a tile of this side, in and out
+# seconds to transform a vector of a tile of this side, in and out
+VECTOR = {6: 5.3e-9, 5: 5e-9, 4: 4.5e-9, 3: 4e-9, 2: 3e-9}
 STRIDED = 3e-9  # the same with stride 2
+FRESH = {5: 80e-9, 4: 50e-9}  # seconds to transform a vector of 3x3 weights while the convolution runs
 BANDWIDTH = 25e9  # bytes per second of weights streamed from memory, by all threads
-TILES = (6, 4, 3, 2)  # F(5) is never the best
+TILES = (6, 4, 3, 2)  # with packed weights F(5) is never the best
 RAW_TIMES = 2.5  # default budget: so many times the raw weights
 
 
 @dataclass(frozen=True)
 class Choice:
-    """`tile` is the side of a Winograd output tile, 0 for direct convolution."""
+    """`tile` is the side of a Winograd output tile, 0 for direct convolution; `fresh`: its weights are kept as they
+    are and transformed in each call."""
 
     tile: int
     seconds: float
     nbytes: int
+    fresh: bool = False
 
 
 def choices(x: tuple[int, ...], w: tuple[int, ...], y: tuple[int, ...], kw: dict[str, Any]) -> list[Choice]:
@@ -49,13 +53,17 @@ def choices(x: tuple[int, ...], w: tuple[int, ...], y: tuple[int, ...], kw: dict
     stride = kw.get("stride", (1, 1))
     one = kw.get("dilation", 1) == kw.get("groups", 1) == kw.get("pad", 0) == 1
     if k == 3 and one and stride in ((1, 1), (2, 2)) and min(c, f) >= 16 and min(oh, ow) >= 4:
-        for m in TILES if stride == (1, 1) else (4,):
+        for m in {*TILES, *FRESH} if stride == (1, 1) else (4,):
             t = m + 2 if stride == (1, 1) else 2 * m + 1
             tiles = n * -(-oh // m) * -(-ow // m)
             size = 4 * f * c * (m + 2) ** 2
             vectors = tiles * t * t * (-(-c // LANES) + -(-f // LANES))
-            each = VECTOR[m] if stride == (1, 1) else STRIDED
-            found.append(Choice(m, estimate(float(t * t) * c * f * tiles, vectors * each, size), size))
+            products, each = float(t * t) * c * f * tiles, VECTOR[m] if stride == (1, 1) else STRIDED
+            if m in TILES:
+                found.append(Choice(m, estimate(products, vectors * each, size), size))
+            if m in FRESH and stride == (1, 1) and c % DEPTH == 0:
+                transforms = vectors * each + FRESH[m] * c * -(-f // LANES)
+                found.append(Choice(m, estimate(products, transforms, raw), raw, fresh=True))
     return sorted(found, key=lambda choice: choice.seconds)
 
 
@@ -90,5 +98,5 @@ def kernel(conv: Conv, choice: Choice, x: Blocked, out: Blocked, residual: Block
     if conv.groups > 1 and c == 1 and f == conv.groups:
         return Depthwise(conv, x, out, residual)
     if choice.tile:
-        return Winograd(conv, x, out, residual, choice.tile)
+        return Winograd(conv, x, out, residual, choice.tile, choice.fresh)
     return Direct(conv, x, out, residual)

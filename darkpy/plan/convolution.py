@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from darkpy.jit import threads_allowed
-from darkpy.ops.cpu import direct, winograd
+from darkpy.ops.cpu import direct, transforms, winograd
 from darkpy.ops.cpu.tasks import arguments
-from darkpy.ops.cpu.tile import DEPTH, LANES, VECTORS, WIDE, Shape, rows_for, tile_function
+from darkpy.ops.cpu.tile import DEPTH, LANES, ROWS, VECTORS, Shape, rows_for, tile_function
 from darkpy.plan.blocked import PIXEL, Blocked
 from darkpy.plan.kernels import Call, Kernel
 
@@ -230,14 +230,24 @@ class Depthwise(Kernel):
         return [Call(n * y.blocks * bands, direct.direct(), slots, (table, bias, self.weights))]
 
 
-class Winograd(Kernel):
-    """Winograd's algorithm F(m x m, 3 x 3), with stride 1 or 2."""
+def batch_for(tiles: int, room: int, threads: int) -> int:
+    """Tiles a batch, at most `room`: the threads finish together, and few rows of the register tiles are empty."""
 
-    def __init__(self, conv: Conv, x: Blocked, out: Blocked, residual: Blocked | None, m: int):
+    def time(batch: int) -> int:
+        rows = rows_for(batch)
+        return -(-tiles // (batch * threads)) * -(-batch // rows) * (rows + 2)
+
+    return min(range(1, min(room, tiles) + 1), key=lambda batch: (time(batch), batch))
+
+
+class Winograd(Kernel):
+    """Winograd's algorithm F(m x m, 3 x 3), with stride 1 or 2; `fresh`: weights are transformed in each call."""
+
+    def __init__(self, conv: Conv, x: Blocked, out: Blocked, residual: Blocked | None, m: int, fresh: bool = False):
         super().__init__(conv.layer, [x, residual] if residual else [x], out)
-        self.conv, self.residual, self.m = conv, residual, m
+        self.conv, self.residual, self.m, self.fresh = conv, residual, m, fresh
         self.strided = conv.stride == (2, 2)
-        self.scheme = winograd.Scheme(m, self.strided)
+        self.scheme = transforms.Scheme(m, self.strided)
         f, c, _, _ = conv.weights.shape
         n, _, h, w = out.shape
         self.flops = 2.0 * conv.weights.size * h * w * n
@@ -254,21 +264,24 @@ class Winograd(Kernel):
         # few tiles, or weights that stay in no cache: read the weights once.  Else batches whose transformed input is
         # held by the second-level cache; with large weights larger ones, since every batch reads them all
         weights = self.scheme.unique**2 * f * c * 4
-        self.by_filters = self.tiles <= 32 or weights > L3
+        self.by_filters = fresh or self.tiles <= 32 or weights > L3
         if self.by_filters:
             self.batch = self.tiles
         else:
-            rows = 13 if WIDE else 6
             room = (L2 // 4 if weights <= 2 * L2 else L2 * 3 // 4) // (self.positions * self.input_blocks * PIXEL)
-            chunks = -(-self.tiles // max(room // rows * rows, rows))
-            self.batch = -(-self.tiles // (-(-chunks // threads) * threads))
+            self.batch = batch_for(self.tiles, max(room, ROWS[0]), threads)
         # from position to position an odd number of vectors, so that a tile's positions meet in no cache set
         self.step, self.sum_step = ((blocks * self.batch | 1) * PIXEL for blocks in (self.input_blocks, VECTORS))
         values = self.positions * self.step
         sums = self.positions * self.sum_step + 3 * m * m * PIXEL
+        if fresh:  # so many channels at a time that their inputs and weights stay in the second-level cache
+            each = self.positions * DEPTH * (self.tiles * 4 + VECTORS * PIXEL)
+            self.turn = min(self.quads, max(4, L2 * 5 // 8 // each))
+            sums += self.scheme.unique**2 * (self.turn * DEPTH * VECTORS | 1) * PIXEL
         self.spare = sums if self.by_filters else values + sums
         self.need_scratch((values if self.by_filters else 0) + threads * self.spare)
         self.algorithm = f"winograd F({m}){'/2' if self.strided else ''} by {'filters' if self.by_filters else 'tiles'}"
+        self.algorithm += ", fresh" if fresh else ""
         self.packed = conv.packed
         if not self.packed.parts:
             self.packed.parts = [self.pack(*span) for span in spans(out.blocks)]
@@ -276,8 +289,12 @@ class Winograd(Kernel):
 
     def pack(self, first: int, count: int, vectors: int) -> Part:
         conv = self.conv
-        packed = aligned((count, self.scheme.unique**2, self.quads, DEPTH, vectors * LANES))
         some = slice(first * LANES, (first + count * vectors) * LANES)
+        if self.fresh:
+            packed = aligned((count, self.quads * DEPTH * 9, vectors * LANES))
+            direct.pack(packed, np.ascontiguousarray(conv.weights[some]), conv.factor[some], planar=True)
+            return Part(first, count, vectors, packed)
+        packed = aligned((count, self.scheme.unique**2, self.quads, DEPTH, vectors * LANES))
         winograd.pack(np.ascontiguousarray(conv.weights[some]), conv.factor[some], self.scheme, packed)
         return Part(first, count, vectors, packed)
 
@@ -294,22 +311,23 @@ class Winograd(Kernel):
         rows = rows_for(self.batch)
         chunks = -(-self.tiles // self.batch)
         calls = []
-        read_tile, write_tile = winograd.transforms(self.m, int(self.strided))
+        read_tile, write_tile = transforms.tile_transforms(self.m, int(self.strided))
         for part, (first, count, vectors, packed, _) in enumerate(self.packed.parts):
             tile = tile_function(Shape(rows, vectors, epilogue=0))
             slots = arguments(
-                packed.ctypes.data, packed[0, 0].nbytes, offsets.ctypes.data, self.quads, 0,
-                bias.ctypes.data + first * PIXEL, src, shifted(dst, first), shifted(res, first), h, w, n, count,
-                self.input_blocks, self.batch, memory.array(self.scratch).ctypes.data, self.spare, y.border,
+                packed.ctypes.data, packed[0].nbytes if self.fresh else packed[0, 0].nbytes, offsets.ctypes.data,
+                self.quads, 0, bias.ctypes.data + first * PIXEL, src, shifted(dst, first), shifted(res, first), h, w,
+                n, count, self.input_blocks, self.batch, memory.array(self.scratch).ctypes.data, self.spare, y.border,
                 conv.slope, conv.after, chunks, self.tiles, tile.address, read_tile.address, write_tile.address, rows,
                 vectors, self.m, self.scheme.t, self.m * (2 if self.strided else 1), self.scheme.unique,
-                self.step, self.sum_step)
+                self.step, self.sum_step,
+                (transforms.fresh_weights(self.m, int(self.strided), vectors).address, self.turn) if self.fresh else ())
             keep = (bias, offsets, packed)
             if self.by_filters:
                 read, write = winograd.by_filters()
                 if part == 0:  # all parts share the transformed input
                     calls.append(Call(self.input_blocks, read, slots, keep))
-                calls.append(Call(count, write, slots, keep))
+                calls.append(Call(count, winograd.by_fresh_filters() if self.fresh else write, slots, keep))
             else:
                 calls.append(Call(chunks, winograd.by_tiles(), slots, keep))
         return calls

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any
 
-from darkpy.ops.cpu import bits, blocked, direct, winograd
+from darkpy.ops.cpu import bits, blocked, direct, transforms, winograd
 from darkpy.ops.cpu.tile import DEPTH, ROWS, VECTORS, Shape, tile_function
-from darkpy.plan.choose import TILES
+from darkpy.plan.choose import FRESH, TILES
 
-PLAIN = (direct.direct, direct.pack_task, winograd.by_tiles, winograd.by_filters, winograd.pack_task, blocked.add,
-         blocked.copy, blocked.from_blocked, blocked.maxpool, blocked.pad_planar, blocked.to_blocked, blocked.upsample,
-         bits.pack_signs, bits.pool_bits, bits.xnor)
+PLAIN = (direct.direct, direct.pack_task, winograd.by_tiles, winograd.by_filters, winograd.by_fresh_filters,
+         winograd.pack_task, blocked.add, blocked.copy, blocked.from_blocked, blocked.maxpool, blocked.pad_planar,
+         blocked.to_blocked, blocked.upsample, bits.pack_signs, bits.pool_bits, bits.xnor)
 
 
 def variants() -> Iterator[tuple[str, Callable[..., Any], tuple[Any, ...]]]:
@@ -36,8 +36,10 @@ def variants() -> Iterator[tuple[str, Callable[..., Any], tuple[Any, ...]]]:
     group = "Winograd's algorithm"
     for rows, vectors in product(ROWS, sorted({1, VECTORS})):
         yield group, tile_function, (Shape(rows, vectors, epilogue=0),)
-    for tile in TILES:
-        yield group, winograd.transforms, (tile, 0)
-    yield group, winograd.transforms, (4, 1)
+    for tile in {*TILES, *FRESH}:
+        yield group, transforms.tile_transforms, (tile, 0)
+    yield group, transforms.tile_transforms, (4, 1)
+    for tile, vectors in product(FRESH, sorted({1, VECTORS})):
+        yield group, transforms.fresh_weights, (tile, 0, vectors)
     for function in PLAIN:
         yield "other layers", function, ()

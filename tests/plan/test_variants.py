@@ -6,7 +6,7 @@ import pytest
 
 from darkpy.build import read
 from darkpy.network import Network
-from darkpy.ops.cpu import bits, blocked, direct, winograd
+from darkpy.ops.cpu import bits, blocked, direct, transforms, winograd
 from darkpy.plan import binary, convolution
 from darkpy.plan.variants import PLAIN, variants
 from tests.shared import ROOT
@@ -27,7 +27,8 @@ def test_plans_ask_for_nothing_else(name, monkeypatch):
 
     monkeypatch.setattr(convolution, "tile_function", recorded(convolution.tile_function))
     monkeypatch.setattr(binary, "bit_tile", recorded(binary.bit_tile))
-    monkeypatch.setattr(winograd, "transforms", recorded(winograd.transforms))
+    for function in (transforms.tile_transforms, transforms.fresh_weights):
+        monkeypatch.setattr(transforms, function.__name__, recorded(function))
     Network(read(ROOT / "cfg" / f"{name}.cfg"), blank=True).plan().program(1)
     assert asked and asked <= KNOWN
 
@@ -35,4 +36,4 @@ def test_plans_ask_for_nothing_else(name, monkeypatch):
 def test_no_kernel_is_forgotten():
     made = {f for module in (bits, blocked, direct, winograd) for f in vars(module).values()
             if hasattr(f, "cache_info") and f.__module__ == module.__name__ and isinstance(f.__wrapped__, FunctionType)}
-    assert made - {bits.bit_tile, winograd.transforms} == set(PLAIN)
+    assert made - {bits.bit_tile} == set(PLAIN)

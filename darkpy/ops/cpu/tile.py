@@ -17,6 +17,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import llvmlite.binding as llvm
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
@@ -115,19 +116,15 @@ def _tile(context, rows, vectors, depth, step, epilogue, depthwise, n, offsets, 
         beside = builder.ptrtoint(cgutils.alloca_once(builder, VECTOR, e.whole(rows * vectors)), I64)
         target = builder.select(whole, out, beside)
         tblock = builder.select(whole, oblock, e.whole(rows * BYTES))
-        if epilogue:
-            last = e.splat(after)
-            with builder.if_else(builder.icmp_signed("!=", residual, e.whole(0))) as (added, plain):
-                with added:
-                    for p in range(rows):
-                        for v in range(vectors):
-                            extra = e.load(e.at(e.scaled(residual, rblock, v), p * BYTES))
-                            y = e.rectify(builder.fadd(sums[p][v], extra), last)
-                            e.store(y, e.at(e.scaled(target, tblock, v), p * BYTES))
-                with plain:
-                    _emit_store(e, sums, target, tblock)
-        else:
-            _emit_store(e, sums, target, tblock)
+        last = e.splat(after)
+        with builder.if_else(builder.icmp_signed("!=", residual, e.whole(0))) as (added, plain):
+            with added:
+                for p in range(rows):
+                    for v in range(vectors):
+                        y = builder.fadd(sums[p][v], e.load(e.at(e.scaled(residual, rblock, v), p * BYTES)))
+                        e.store(e.rectify(y, last) if epilogue else y, e.at(e.scaled(target, tblock, v), p * BYTES))
+            with plain:
+                _emit_store(e, sums, target, tblock)
         with builder.if_then(builder.not_(whole)):
             for v in range(vectors):
                 def move(p: Any, _: list[Any], v: int = v) -> list[Any]:
@@ -168,6 +165,20 @@ def zero_vector(context, address):
 
 
 @intrinsic
+def prefetch(context, address):
+    """Ask for the cache line at an address, which need not exist."""
+
+    def generate(cx, builder, _, args):
+        pointer, whole = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [pointer, whole, whole, whole])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        builder.call(function, [builder.inttoptr(args[0], pointer), whole(0), whole(2), whole(1)])
+        return cx.get_dummy_value()
+
+    return types.void(types.int64), generate
+
+
+@intrinsic
 def copy_vector(context, target, source):
     """16 floats from one address to another."""
 
@@ -179,5 +190,5 @@ def copy_vector(context, target, source):
     return types.void(types.int64, types.int64), generate
 
 
-__all__ = ["BYTES", "DEPTH", "LANES", "ROWS", "VECTORS", "WIDE", "Shape", "copy_vector", "rows_for", "tile_function",
-           "zero_vector"]
+__all__ = ["BYTES", "DEPTH", "LANES", "ROWS", "VECTORS", "WIDE", "Shape", "copy_vector", "prefetch", "rows_for",
+           "tile_function", "zero_vector"]

@@ -28,8 +28,8 @@ from darkpy.jit import intrinsic, njit, threads_allowed
 from darkpy.ops.cpu.planar import load_rows, store_rows
 from darkpy.ops.cpu.tasks import arguments, call, ints, run, task
 from darkpy.ops.cpu.tile import BYTES, DEPTH, LANES, VECTORS, Shape, rows_for, tile_function
+from darkpy.ops.cpu.transforms import cook_toom, emit_product
 from darkpy.ops.cpu.vector import Emit
-from darkpy.ops.cpu.winograd import cook_toom, emit_product
 from darkpy.ops.cpu.workspace import workspace
 
 M, T = 4, 6  # sides of a tile of outputs and of its patch of inputs

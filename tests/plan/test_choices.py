@@ -1,0 +1,40 @@
+"""Each algorithm computes the same convolution, whichever the model of their times would take; and the model keeps to
+its budget."""
+
+import pytest
+
+from darkpy.plan import choose
+from darkpy.plan.choose import FRESH, TILES, Choice
+from darkpy.plan.passes import optimise
+from darkpy.plan.trace import trace
+from tests.plan import harness
+from tests.plan.nets import conv
+
+WAYS = [(0, False), *((tile, False) for tile in TILES), *((tile, True) for tile in FRESH)]
+SHAPES = {"one tile": (4, 4), "parts of tiles": (13, 9), "many tiles": (31, 26)}
+
+
+@pytest.mark.parametrize("size", SHAPES)
+@pytest.mark.parametrize("tile, fresh", WAYS)
+def test_each_way(tile, fresh, size, monkeypatch):
+    height, width = SHAPES[size]
+    net = harness.net_of(conv(84, 1) + conv(49, 3) + conv(33, 1), width=width, height=height)
+    monkeypatch.setattr(choose, "select", lambda program, budget=None: {
+        id(step): Choice(tile, 0, 0, fresh) if step.op == "conv" and step.args[1].shape[2] == 3 else Choice(0, 0, 0)
+        for step in program.steps})
+    plan = net.plan()
+    for n in (1, 2):
+        x = harness.images(net, n) - 0.5
+        assert harness.worst(plan(x), harness.outputs(net, x, exact=True)) <= harness.LIMIT
+    named = [step.algorithm for step in plan.explain(passes=1).steps if "F(" in step.algorithm]
+    assert len(named) == bool(tile) and all(f"F({tile})" in a and ("fresh" in a) == fresh for a in named)
+
+
+@pytest.mark.parametrize("times", [1.0, 1.5, 2.5, 10.0])
+def test_budget(times):
+    net = harness.net_of(conv(64, 3) + conv(256, 3) + conv(512, 3), width=26, height=26)
+    program = optimise(trace(net.layers, net.wiring, net.input_shape, 1, net.output_layers))
+    raw = sum(layer.params["weights"].nbytes for layer in net.layers)
+    chosen = choose.select(program, times * raw)
+    assert len(chosen) == 3
+    assert sum(choice.nbytes for choice in chosen.values()) <= times * raw

@@ -1,16 +1,17 @@
-"""Files written whole or not at all: a temporary file beside the target, fsync, rename."""
+"""Files and folders written whole or not at all: a temporary one beside the target, fsync, rename."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from darkpy.errors import DarkpyError
+from darkpy.errors import DarkpyError, DataError, UsageError
 
 
 @contextlib.contextmanager
@@ -49,3 +50,33 @@ def replacing(path: str | os.PathLike[str], error: type[DarkpyError] = DarkpyErr
         if "null" not in str(e):
             raise
         raise error(f"{shown}: is no name of a file: it holds a NUL character") from None
+
+
+def check_new_folder(path: Path) -> None:
+    """UsageError where a folder cannot be made because there is something already."""
+    shown = str(path) if str(path).isprintable() else ascii(str(path))
+    if not path.name or not path.name.isprintable():
+        raise UsageError(f"{shown}: give the folder to be made a name")
+    if path.is_file() or (path.is_dir() and any(path.iterdir())):
+        raise UsageError(f"{shown} exists already: name a new folder")
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill, which takes the name `path` when the block ends without an error; else nothing is left.
+
+    `path` must not exist yet or be empty.  Raises UsageError, and DataError where the system refuses.
+    """
+    check_new_folder(path)
+    temporary = path.parent / f".darkpy-{secrets.token_hex(8)}.tmp"
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        if path.is_dir():
+            path.rmdir()
+        os.replace(temporary, path)
+    except OSError as e:
+        shown = str(path) if str(path).isprintable() else ascii(str(path))
+        raise DataError(f"{shown}: cannot be written: {(e.strerror or str(e)).lower()}") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

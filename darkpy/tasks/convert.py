@@ -11,7 +11,6 @@ The folder appears complete or not at all.
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 from collections import Counter
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from darkpy.atomic import check_new_folder, new_folder
 from darkpy.datasets.annotations import Annotated, Box, Picture, refuse, row
 from darkpy.datasets.paths import FOLDERS
 from darkpy.errors import DataError, UsageError
@@ -72,7 +72,7 @@ class Converted:
 def convert(found: Annotated, out: str | Path, options: Options) -> Converted:
     """Write the folder `out`, which must not exist yet or be empty.  Raises DataError, UsageError."""
     out = Path(out)
-    check_target(out)
+    check_new_folder(out)
     if options.valid:
         split(found, options)
     names = options.names or found.names or sorted({n for p in found.pictures() for n in names_in(p)})
@@ -82,26 +82,9 @@ def convert(found: Annotated, out: str | Path, options: Options) -> Converted:
     train = next((name for name in TRAIN if name in lists), next(iter(lists)))
     test = next((name for name in VALID if name in lists and name != train), None)
     result = Converted(out / f"{out.name}.data", lists, names, Counter(), train, test)
-    temporary = out.parent / f".darkpy-{secrets.token_hex(8)}.tmp"
-    try:
-        temporary.mkdir(parents=True)
+    with new_folder(out) as temporary:
         write(found, temporary, out.absolute(), options, result)
-        if out.is_dir():
-            out.rmdir()
-        os.replace(temporary, out)
-    except OSError as e:
-        raise DataError(f"{show(out)}: cannot be written: {(e.strerror or str(e)).lower()}") from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return result
-
-
-def check_target(out: Path) -> None:
-    """UsageError for a folder that is taken."""
-    if not out.name or not out.name.isprintable():
-        raise UsageError(f"{show(out)}: give the folder to be made a name")
-    if out.is_file() or (out.is_dir() and any(out.iterdir())):
-        raise UsageError(f"{show(out)} exists already: name a new folder")
 
 
 def names_in(picture: Picture) -> list[str]:
@@ -147,13 +130,16 @@ def write(found: Annotated, folder: Path, final: Path, options: Options, result:
     for name, listed in found.lists.items():
         (folder / f"{name}.txt").write_text("".join(f"{base / 'images' / places[p.path]}\n" for p in listed))
     (folder / f"{final.name}.names").write_text("".join(f"{name}\n" for name in result.names))
-    (folder / f"{final.name}.data").write_text(data_text(base, final.name, result, any(p.tags for p in pictures)))
+    tagged = any(p.tags for p in pictures)
+    (folder / f"{final.name}.data").write_text(
+        data_text(base, final.name, len(result.names), result.train, result.test, tagged))
 
 
-def data_text(base: Path, name: str, result: Converted, tagged: bool) -> str:
-    lines = [f"classes={len(result.names)}", f"train={base / result.train}.txt"]
-    if result.test:
-        lines.append(f"valid={base / result.test}.txt")
+def data_text(base: Path, name: str, classes: int, train: str, valid: str | None, tagged: bool = False) -> str:
+    """The .data file of a data set `name` in the folder `base`; `train` and `valid` are its lists."""
+    lines = [f"classes={classes}", f"train={base / train}.txt"]
+    if valid:
+        lines.append(f"valid={base / valid}.txt")
     lines.append(f"names={base / name}.names")
     if tagged:  # for classifiers: the classes of an image stand in its label file
         lines.append("tag=1")

@@ -55,7 +55,7 @@ def draw_detections(
     rgb: np.ndarray,
     xyxy: np.ndarray,
     class_id: Sequence[int] | np.ndarray,
-    confidence: Sequence[float] | np.ndarray,
+    confidence: Sequence[float] | np.ndarray | None,
     names: Sequence[str] | None = None,
 ) -> np.ndarray:
     """A copy of the picture with a box and a label "name 87%" for every detection.
@@ -63,14 +63,15 @@ def draw_detections(
     rgb         uint8 (H, W, 3)
     xyxy        (n, 4) left, top, right, bottom in pixels; what lies outside the picture is cut off, NaN is left out
     class_id    (n,) choose the colours, always the same for the same number
-    confidence  (n,) in [0, 1]; the more confident lie on top and get the better place for their label
+    confidence  (n,) in [0, 1]; the more confident lie on top and get the better place for their label; None: the boxes
+                are known to be true, and labels are names alone
     names       of the classes; a class without a name is shown by its number, a character the font lacks as a frame
     """
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
         raise ValueError(f"expected uint8 (H, W, 3), got {rgb.dtype} {rgb.shape}")
     boxes = np.asarray(xyxy, dtype=np.float64).reshape(-1, 4)
     classes = [int(k) for k in class_id]
-    scores = [float(p) for p in confidence]
+    scores = [1.0] * len(boxes) if confidence is None else [float(p) for p in confidence]
     if not len(boxes) == len(classes) == len(scores):
         raise ValueError(f"{len(boxes)} boxes, {len(classes)} classes, {len(scores)} confidences")
     out = rgb.copy()
@@ -89,7 +90,7 @@ def draw_detections(
     labels = []
     for i in by_confidence:
         name = names[classes[i]] if names is not None and 0 <= classes[i] < len(names) else f"class {classes[i]}"
-        text = _fit(_one_line(name), f"{100 * scores[i]:.0f}%", style, width)
+        text = _fit(_one_line(name), "" if confidence is None else f"{100 * scores[i]:.0f}%", style, width)
         place = _place_label(text, rects[i], taken, style, width, height)
         taken.append(place)
         labels.append((text, place, colour_of(classes[i])))
@@ -240,13 +241,13 @@ def _text_width(text: str, style: Style) -> float:
 
 
 def _fit(name: str, percent: str, style: Style, width: int) -> str:
-    """Name and percentage, the name shortened until the label is no wider than the picture."""
-    text = f"{name} {percent}"
+    """Name and percentage (perhaps ""), the name shortened until the label is no wider than the picture."""
+    text = f"{name} {percent}".strip()
     while _text_width(text, style) > width:
         name = name.removesuffix("…")[:-1]
         if not name:
             return percent
-        text = f"{name}… {percent}"
+        text = f"{name}… {percent}".strip()
     return text
 
 

@@ -97,3 +97,14 @@ def test_importing_vision_compiles_nothing_and_leaves_matplotlib_alone():
         "assert 'matplotlib' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True)
+
+
+def test_truth_has_names_alone():
+    boxes, names = [[100, 80, 300, 250]], ["a very long name of a class", "dog"]
+    known = draw_detections(GREY, boxes, [1], None, names)
+    found = draw_detections(GREY, boxes, [1], [0.5], names)
+    label = slice(40, 78), slice(95, 250)
+    colour = np.array(colour_of(1))
+    assert 0 < (known[label] == colour).all(-1).sum() < (found[label] == colour).all(-1).sum()
+    narrow = draw_detections(GREY[:, :60], [[1, 100, 59, 200]], [0], None, names)
+    assert (narrow != GREY[:, :60]).any()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,12 @@ from darkpy import cfg as cfg_file
 from darkpy import optimizer, schedule
 from darkpy import weights as weights_file
 from darkpy.build import Graph, build, describe, read
-from darkpy.errors import ModelError, UsageError
+from darkpy.errors import DataError, ModelError, UsageError
 from darkpy.layers import Layer
 from darkpy.layers.base import Loss, flat
 from darkpy.ops import backend
 from darkpy.ops.spec import Shape
-from darkpy.plan import Plan, keep
+from darkpy.plan import Calibration, Plan, Ranges, keep
 
 
 @dataclass
@@ -130,15 +130,38 @@ class Network:
         heads = [i for i, layer in enumerate(self.layers) if hasattr(layer, "decode")]
         return heads or [self.output_index]
 
-    def plan(self, threads: int | None = None, release: bool = False) -> Plan:
+    def plan(self, threads: int | None = None, release: bool = False, precision: str = "float32",
+             calibration: Calibration | str | Path | None = None, memory: float | None = None) -> Plan:
         """The net compiled for inference: plan(x) gives the outputs of `output_layers`.
+
+        `precision`: "bf16" or "int8" compute in narrower types where the CPU has instructions for them, else and by
+        default in float32 (`plan.precision` and `plan.note` tell); int8 needs a `calibration` (see `calibrate`), or the
+        file of one.  `memory`: packed weights may take so many times the raw ones, by default 2.5; more may be faster.
 
         `release` frees the weights of convolutions once the plan has packed them, which about halves the memory of a
         large net; from its first run on only this plan can be used, the net itself not run, trained or saved.
         """
         self.need_weights()
+        if isinstance(calibration, (str, Path)):
+            calibration = Calibration.load(calibration)
+        if calibration is not None:
+            calibration.check(len(self.layers), self.seen)
+        elif precision == "int8":
+            raise UsageError("precision int8 needs a calibration: net.calibrate(images), or the file of one")
         return Plan(self.layers, self.wiring, self.input_shape, self.output_layers, threads,
-                    self.release if release else keep)
+                    self.release if release else keep, precision, calibration.ranges if calibration else {}, memory)
+
+    def calibrate(self, inputs: Iterable[np.ndarray]) -> Calibration:
+        """The range of each layer's output over arrays of inputs (N, C, H, W), which int8 plans need."""
+        self.need_weights()
+        found = Ranges(len(self.layers))
+        for x in inputs:
+            self.forward(x, keep=True)
+            found.add(self.outputs, len(x))
+        self.outputs = []
+        if not found.images:
+            raise DataError("calibration needs at least one image")
+        return Calibration(found.found, self.seen, found.images)
 
     def release(self, layer: int, weights: np.ndarray) -> None:
         """Free weights of a layer that a plan has packed; their shape stays, for later traces."""

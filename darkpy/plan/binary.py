@@ -169,7 +169,7 @@ class Xnor(Kernel):
         sums, rows, columns = self.base()
         pixels = rows_for(ow, tuple(rows for rows in bits.ROWS if rows <= ow))
         calls = []
-        for first, count, vectors, packed, _ in self.packed.parts:
+        for first, count, vectors, packed, *_ in self.packed.parts:
             bands, groups = self.split(count)
             tile = bit_tile(Shape(pixels, vectors, conv.stride[1], signs=int(self.limits is not None)))
             skip = first * LANES * 4

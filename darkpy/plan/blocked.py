@@ -1,28 +1,49 @@
 """Blocked: the symbol of a map in the layout the fast kernels work on, (N, C/16, H, W, 16) with a border of zeros.
 
 Each reader says how wide a border it needs; the widest counts.  A map may lie inside another: a route joins maps
-without copying because its parts are written to their places in the whole from the start.
+without copying because its parts are written to their places in the whole from the start.  Its numbers are stored in
+some Form; the maps inside another one have the same.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
+from darkpy.ops.cpu.vector import SIZES
 from darkpy.plan.trace import Value
 
 LANES = 16
-PIXEL = 4 * LANES  # bytes
+PIXEL = 4 * LANES  # bytes of a vector of floats
 WORD = 64  # channels in a word of a map of bits
+
+
+class Form(NamedTuple):
+    """How a map stores its numbers; a uint8 q stands for scale * (q - zero)."""
+
+    dtype: str = "float32"
+    scale: float = 1.0
+    zero: int = 0
+
+    def convert(self, other: Form, factor: float = 1.0) -> tuple[float, float]:
+        """(a, b): a * q + b is, in the other form, `factor` times what q is in this one."""
+        a = factor * self.scale / other.scale
+        return a, other.zero - a * self.zero
+
+
+FLOAT, BFLOAT = Form(), Form("bfloat16")
 
 
 class Blocked(Value):
     """A blocked map of `shape` (N, C, H, W), maybe a run of blocks of a larger one."""
 
-    __slots__ = ("_lead", "_trail", "first_block", "parent")
-    lanes, pixel = LANES, PIXEL  # channels of a block, bytes of a pixel in it
+    __slots__ = ("_lead", "_trail", "first_block", "form", "parent")
+    lanes = LANES  # channels of a block
 
-    def __init__(self, shape: tuple[int, ...], name: str = ""):
-        super().__init__(shape, "float32", name)
+    def __init__(self, shape: tuple[int, ...], name: str = "", form: Form = FLOAT):
+        super().__init__(shape, form.dtype, name)
+        self.form = form
         self.parent: Blocked | None = None
         self.first_block = 0
         self._lead = self._trail = 0
@@ -39,6 +60,11 @@ class Blocked(Value):
     @property
     def blocks(self) -> int:
         return -(-self.shape[1] // self.lanes)
+
+    @property
+    def pixel(self) -> int:
+        """Bytes of a block's channels of a pixel."""
+        return LANES * SIZES[self.form.dtype]
 
     @property
     def border(self) -> tuple[int, int]:
@@ -83,8 +109,12 @@ class Bits(Blocked):
     """
 
     __slots__ = ("flipped",)
-    lanes, pixel = WORD, WORD // 8
+    lanes = WORD
 
     def __init__(self, shape: tuple[int, ...], name: str, flipped: np.ndarray):
         super().__init__(shape, name)
         self.flipped = flipped
+
+    @property
+    def pixel(self) -> int:
+        return WORD // 8

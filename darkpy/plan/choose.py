@@ -12,12 +12,14 @@ from typing import Any
 
 from darkpy.jit import threads_allowed
 from darkpy.ops.cpu.tile import DEPTH, LANES
+from darkpy.ops.cpu.vector import SIZES
 from darkpy.plan.blocked import Blocked
 from darkpy.plan.convolution import Conv, Depthwise, Direct, Winograd
 from darkpy.plan.kernels import Kernel
+from darkpy.plan.narrow import Forms
 from darkpy.plan.trace import Program, Step, Value
 
-FLOPS = 105e9  # of one thread inside the micro-kernel
+FLOPS = 105e9  # of one thread inside the micro-kernel, on float32
 # seconds to transform a vector of a tile of this side, in and out
 VECTOR = {6: 5.3e-9, 5: 5e-9, 4: 4.5e-9, 3: 4e-9, 2: 3e-9}
 STRIDED = 3e-9  # the same with stride 2
@@ -25,21 +27,30 @@ FRESH = {5: 80e-9, 4: 50e-9}  # seconds to transform a vector of 3x3 weights whi
 BANDWIDTH = 25e9  # bytes per second of weights streamed from memory, by all threads
 TILES = (6, 4, 3, 2)  # with packed weights F(5) is never the best
 RAW_TIMES = 2.5  # default budget: so many times the raw weights
+LONGEST = (1 << 31) // (255 * 127)  # sum of products of uint8 and int8 that an int32 holds for certain
 
 
 @dataclass(frozen=True)
 class Choice:
     """`tile` is the side of a Winograd output tile, 0 for direct convolution; `fresh`: its weights are kept as they
-    are and transformed in each call."""
+    are and transformed in each call; `kind`: the type of the input."""
 
     tile: int
     seconds: float
     nbytes: int
     fresh: bool = False
+    kind: str = "float32"
+
+    @property
+    def converts(self) -> bool:
+        """Whether its kernel writes maps of any form."""
+        return self.tile == 0 and self.kind != "float32"
 
 
-def choices(x: tuple[int, ...], w: tuple[int, ...], y: tuple[int, ...], kw: dict[str, Any]) -> list[Choice]:
-    """What can compute a convolution of input x, weights w and output y (shapes), fastest first."""
+def choices(x: tuple[int, ...], w: tuple[int, ...], y: tuple[int, ...], kw: dict[str, Any],
+            kind: str = "float32") -> list[Choice]:
+    """What can compute a convolution of input x, weights w and output y (shapes), fastest first; `kind` is the type in
+    which the input can be had."""
     n, _, oh, ow = y
     f, c, k, _ = w
     threads = threads_allowed()
@@ -48,8 +59,14 @@ def choices(x: tuple[int, ...], w: tuple[int, ...], y: tuple[int, ...], kw: dict
         busy = (2 * products / FLOPS + transforms) / threads
         return max(busy, nbytes / BANDWIDTH) + 0.1 * min(busy, nbytes / BANDWIDTH)
 
+    if kw.get("groups", 1) > 1 or (kind == "uint8" and c * k * k > LONGEST):
+        kind = "float32"
+    raw = SIZES[kind] * f * c * k * k
+    products = float(n) * f * c * k * k * oh * ow * SIZES[kind] / 4
+    found = [Choice(0, estimate(products, 0, raw), raw, kind=kind)]
+    if kind == "uint8":
+        return found
     raw = 4 * f * c * k * k
-    found = [Choice(0, estimate(float(n) * f * c * k * k * oh * ow, 0, raw), raw)]
     stride = kw.get("stride", (1, 1))
     one = kw.get("dilation", 1) == kw.get("groups", 1) == kw.get("pad", 0) == 1
     if k == 3 and one and stride in ((1, 1), (2, 2)) and min(c, f) >= 16 and min(oh, ow) >= 4:
@@ -67,19 +84,19 @@ def choices(x: tuple[int, ...], w: tuple[int, ...], y: tuple[int, ...], kw: dict
     return sorted(found, key=lambda choice: choice.seconds)
 
 
-def select(program: Program, budget: float | None = None) -> dict[int, Choice]:
-    """The choice for each convolution step (by id); `budget` in bytes, by default RAW_TIMES the raw weights."""
+def select(program: Program, forms: Forms, memory: float = RAW_TIMES) -> dict[int, Choice]:
+    """The choice for each convolution step (by id); all packed weights may take `memory` times the raw ones."""
     lists: dict[int, list[Choice]] = {}
     raw = 0
     for step in program.steps:
         if isinstance(step, Step) and step.op == "conv" and isinstance(step.args[0], Value):
             w = tuple(step.args[1].shape)
             raw += 4 * w[0] * w[1] * w[2] * w[3]
-            found = choices(step.args[0].shape, w, step.outs[0].shape, step.kw)
+            found = choices(step.args[0].shape, w, step.outs[0].shape, step.kw, forms.of(step.args[0]).dtype)
             # keep only those that save memory against every faster one
             useful = [c for i, c in enumerate(found) if all(c.nbytes < b.nbytes for b in found[:i])]
             lists[id(step)] = useful
-    limit = RAW_TIMES * raw if budget is None else budget
+    limit = memory * raw
     total = sum(found[0].nbytes for found in lists.values())
     while total > limit:
         options = [((found[1].seconds - found[0].seconds) / (found[0].nbytes - found[1].nbytes), key)

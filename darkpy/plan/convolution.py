@@ -8,14 +8,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from darkpy.jit import threads_allowed
-from darkpy.ops.cpu import direct, transforms, winograd
+from darkpy.ops.cpu import direct, narrow, transforms, winograd
 from darkpy.ops.cpu.tasks import arguments
-from darkpy.ops.cpu.tile import DEPTH, LANES, ROWS, VECTORS, Shape, rows_for, tile_function
+from darkpy.ops.cpu.tile import DEPTH, GROUP, LANES, ROWS, VECTORS, Shape, rows_for, tile_function
+from darkpy.ops.cpu.vector import SIZES
 from darkpy.plan.blocked import PIXEL, Blocked
 from darkpy.plan.kernels import Call, Kernel
 
 L2 = 1 << 20  # bytes of second-level cache to aim at
 L3 = 24 << 20  # the same of the third
+SHORT = {"float32": "", "bfloat16": " bf16", "uint8": " int8"}  # names of products in an explanation
 
 
 class Part(NamedTuple):
@@ -26,6 +28,8 @@ class Part(NamedTuple):
     vectors: int
     weights: np.ndarray
     starts: np.ndarray | None = None  # of grouped convolutions: the first group of 4 channels each block needs
+    scales: np.ndarray | None = None  # of int8 weights: the unit of each filter,
+    sums: np.ndarray | None = None  # and the sum of its weights
 
 
 @dataclass
@@ -70,12 +74,12 @@ class Conv:
         return self.weights.shape[2]
 
 
-def aligned(shape: tuple[int, ...]) -> np.ndarray:
-    """Uninitialised float32 array at a multiple of 64 bytes."""
-    size = int(np.prod(shape)) * 4
+def aligned(shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
+    """Uninitialised array at a multiple of 64 bytes."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     raw = np.empty(size + 64, np.uint8)
     start = -raw.ctypes.data % 64
-    return raw[start : start + size].view(np.float32).reshape(shape)
+    return raw[start : start + size].view(dtype).reshape(shape)
 
 
 def padded(bias: np.ndarray, blocks: int) -> np.ndarray:
@@ -91,15 +95,19 @@ def shifted(place: tuple[int, ...], block: int) -> tuple[int, ...]:
 
 
 class Direct(Kernel):
-    """Direct convolution, dense or grouped, from a blocked map; or from padded planar input (`planar`)."""
+    """Direct convolution, dense or grouped, from a blocked map; or from padded planar input (`planar`).
+
+    Maps may have any form if it is dense; the residual has that of the output."""
 
     def __init__(self, conv: Conv, x: Any, out: Blocked, residual: Blocked | None, planar: bool = False):
         super().__init__(conv.layer, [x, residual] if residual else [x], out)
         self.conv, self.residual, self.planar = conv, residual, planar
         f, c, k, _ = conv.weights.shape
         _, _, oh, ow = out.shape
-        self.algorithm = f"direct {k}x{k}" + (f"/{conv.stride[0]}" if conv.stride != (1, 1) else "")
+        self.kind = "float32" if planar else x.form.dtype
+        self.algorithm = f"direct {k}x{k}" + (f"/{conv.stride[0]}" if conv.stride != (1, 1) else "") + SHORT[self.kind]
         self.flops = 2.0 * conv.weights.size * oh * ow * out.shape[0]
+        self.gain = np.float32(1 / out.form.scale)  # results are in units of the output
         self.packed = conv.packed
         if not self.packed.parts:
             self.packed.parts = [self.pack(*span) for span in spans(out.blocks)]
@@ -114,11 +122,14 @@ class Direct(Kernel):
         some = slice(first * LANES, (first + count * vectors) * LANES)
         w, factor = conv.weights[some], conv.factor[some]
         _, c, k, _ = w.shape
+        if self.kind != "float32":
+            return self.pack_narrow(first, count, vectors, w, factor)
+        factor = factor * self.gain
         if conv.groups > 1:
             per_group = conv.weights.shape[0] // conv.groups
             begin, end = first * LANES // per_group, -(-(first * LANES + len(w)) // per_group)
             whole = slice(begin * per_group, end * per_group)
-            scaled = conv.weights[whole] * conv.factor[whole, None, None, None]
+            scaled = conv.weights[whole] * conv.factor[whole, None, None, None] * self.gain
             packed, starts = direct.grouped_dense(scaled, end - begin, vectors)
             assert first * LANES == begin * per_group, "an odd last block starts with a group"
             store = aligned(packed.shape)
@@ -132,8 +143,37 @@ class Direct(Kernel):
         direct.pack(packed, np.ascontiguousarray(w), factor, planar=False)
         return Part(first, count, vectors, packed)
 
+    def pack_narrow(self, first: int, count: int, vectors: int, w: np.ndarray, factor: np.ndarray) -> Part:
+        _, c, k, _ = w.shape
+        packed = aligned((count, k * k, narrow.groups_of(c, self.kind), DEPTH, vectors * LANES,
+                          narrow.PER_WORD[self.kind]), np.int8 if self.kind == "uint8" else np.uint16)
+        w = np.ascontiguousarray(w)
+        if self.kind == "bfloat16":
+            narrow.pack(packed, w, factor * self.gain, self.kind)
+            return Part(first, count, vectors, packed)
+        units = narrow.scales(w, factor)
+        sums = narrow.pack(packed, w, factor / units, self.kind)
+        return Part(first, count, vectors, packed, None, padded(units, count * vectors), sums)
+
+    def records(self, part: Part, shape: Shape) -> np.ndarray:
+        """What the epilogue reads for each block of filters of a part (see Shape.record)."""
+        x, y = self.reads[0], self.out
+        blocks = part.groups * part.vectors
+        some = slice(part.first * LANES, (part.first + blocks) * LANES)
+        rows = aligned((blocks, shape.record, LANES))
+        bias = padded(self.conv.bias[some] * self.gain, blocks)
+        if part.scales is not None and part.sums is not None:
+            factor = part.scales * np.float32(x.form.scale) * self.gain
+            rows[:, 1] = factor.reshape(blocks, LANES)
+            bias = bias - factor * np.float32(x.form.zero) * part.sums
+        rows[:, 0] = bias.reshape(blocks, LANES)
+        if shape.y == "uint8":
+            ratio, shift = (self.residual or y).form.convert(y.form)
+            rows[:, -3], rows[:, -2], rows[:, -1] = ratio, shift - y.form.zero, y.form.zero
+        return rows
+
     def offsets(self, packed: np.ndarray, starts: np.ndarray | None, block: int, row: int) -> np.ndarray:
-        """Input offsets in bytes of each group of channels of each tap: (blocks or 1, n)."""
+        """Input offsets in bytes of each group of 16 bytes of channels of each tap: (blocks or 1, n)."""
         conv = self.conv
         k = conv.kernel
         if self.planar:
@@ -142,19 +182,21 @@ class Direct(Kernel):
             return (((channel * h + p * conv.dilation) * w + q * conv.dilation) * 4)[None].astype(np.int64)
         quads = packed.shape[2]
         p, q, quad = np.indices((k, k, quads)).reshape(3, -1)
-        shift = (p * conv.dilation - conv.pad) * row + (q * conv.dilation - conv.pad) * PIXEL
-        channel = (quad + (np.zeros(1, np.int64) if starts is None else starts)[:, None]) * DEPTH
-        last = self.reads[0].shape[1] - 1  # zero weights fill up short groups: their channels need only exist
-        channel = np.minimum(channel, last // DEPTH * DEPTH)
-        return (shift + channel // LANES * block + channel % LANES * 4).astype(np.int64)
+        pixel = self.reads[0].pixel
+        shift = (p * conv.dilation - conv.pad) * row + (q * conv.dilation - conv.pad) * pixel
+        at = (quad + (np.zeros(1, np.int64) if starts is None else starts)[:, None]) * GROUP
+        last = self.reads[0].blocks * pixel - GROUP  # zero weights fill up short groups: their channels need only exist
+        at = np.minimum(at, last)
+        return (shift + at // pixel * block + at % pixel).astype(np.int64)
 
     def split(self, count: int, table: int, vectors: int) -> tuple[int, int]:
         """(bands of rows, groups of blocks): weights of a group stay in cache while a thread walks its rows."""
         n, _, oh, ow = self.out.shape
         threads = threads_allowed()
-        panel = table * (1 if self.planar else DEPTH) * vectors * LANES * 4
+        panel = table * (1 if self.planar else DEPTH) * vectors * PIXEL
         if panel * count <= L2 // 2:
-            rows = max(1, L2 // 8 // max(1, self.reads[0].shape[1] * ow * 4 * self.conv.stride[0] ** 2))
+            pixel = self.reads[0].shape[1] * SIZES[self.kind]
+            rows = max(1, L2 // 8 // max(1, pixel * ow * self.conv.stride[0] ** 2))
             return min(oh, max(4 * threads // n, -(-oh // rows))), 1
         if count * n >= 4 * threads:
             return 1, count
@@ -163,7 +205,6 @@ class Direct(Kernel):
     def bind(self, memory: Any) -> list[Call]:
         conv, x, y = self.conv, self.reads[0], self.out
         n, _, oh, ow = y.shape
-        bias = padded(conv.bias, y.blocks)
         dst = memory.place(y)
         res = memory.place(self.residual) if self.residual else (0, 0, 0, 0)
         if self.planar:
@@ -173,19 +214,22 @@ class Direct(Kernel):
             block = 0
         else:
             base, image, block, row = memory.place(x)
-            src = (base, image, conv.stride[1] * PIXEL, conv.stride[0] * row)
+            src = (base, image, conv.stride[1] * x.pixel, conv.stride[0] * row)
         calls = []
-        for first, count, vectors, packed, starts in self.packed.parts:
+        for part in self.packed.parts:
+            first, count, vectors, packed, starts, _, _ = part
             table = np.ascontiguousarray(self.offsets(packed, starts, block, row))
             bands, groups = self.split(count, table.shape[1], vectors)
-            shape = Shape(rows_for(ow), vectors, 1 if self.planar else DEPTH, conv.stride[1])
+            shape = Shape(rows_for(ow), vectors, 1 if self.planar else DEPTH, conv.stride[1], x=self.kind,
+                          y=y.form.dtype)
+            records = self.records(part, shape)
             tile = tile_function(shape)
             slots = arguments(
                 packed.ctypes.data, packed[0].nbytes, table.ctypes.data, table.shape[1],
-                table.strides[0] if len(table) > 1 else 0, bias.ctypes.data + first * PIXEL, src, shifted(dst, first),
+                table.strides[0] if len(table) > 1 else 0, records.ctypes.data, src, shifted(dst, first),
                 shifted(res, first), oh, ow, count, bands, groups, y.border, conv.slope, conv.after, tile.address,
-                shape.rows, vectors)
-            calls.append(Call(n * groups * bands, direct.direct(), slots, (table, bias, packed)))
+                shape.rows, vectors, shape.record * PIXEL, y.pixel, y.form.zero)
+            calls.append(Call(n * groups * bands, direct.direct(), slots, (table, records, packed)))
         return calls
 
 
@@ -226,7 +270,7 @@ class Depthwise(Kernel):
             self.weights.ctypes.data, self.weights[0].nbytes, table.ctypes.data, table.shape[1], table.strides[0],
             bias.ctypes.data, (base, image, conv.stride[1] * PIXEL, conv.stride[0] * row), memory.place(y), res, oh,
             ow, y.blocks, bands, y.blocks, y.border, conv.slope, conv.after, tile_function(shape).address, shape.rows,
-            1)
+            1, PIXEL, PIXEL, 0)
         return [Call(n * y.blocks * bands, direct.direct(), slots, (table, bias, self.weights))]
 
 
@@ -312,7 +356,7 @@ class Winograd(Kernel):
         chunks = -(-self.tiles // self.batch)
         calls = []
         read_tile, write_tile = transforms.tile_transforms(self.m, int(self.strided))
-        for part, (first, count, vectors, packed, _) in enumerate(self.packed.parts):
+        for part, (first, count, vectors, packed, *_) in enumerate(self.packed.parts):
             tile = tile_function(Shape(rows, vectors, epilogue=0))
             slots = arguments(
                 packed.ctypes.data, packed[0].nbytes if self.fresh else packed[0, 0].nbytes, offsets.ctypes.data,

@@ -13,7 +13,7 @@ import numpy as np
 from darkpy import jit
 from darkpy.ops.cpu.tile import LANES, ROWS, VECTORS
 from darkpy.ops.spec import Shape
-from darkpy.plan.convolution import Direct
+from darkpy.plan.convolution import Depthwise, Direct, Winograd
 from darkpy.plan.kernels import Kernel
 from darkpy.plan.lower import lower
 from darkpy.plan.trace import Program, Step, Value
@@ -27,7 +27,7 @@ class StepTime:
     """One step: `layer` it came from (-1: none), what it runs, the shape it gives, operations and median seconds.
 
     `flops` count multiplications and additions of a direct convolution: Winograd does fewer, so its rate may exceed
-    the peak.
+    the peak.  That is the peak in float32 whatever a step computes in.
     """
 
     layer: int
@@ -47,6 +47,10 @@ class Explanation:
     peak: float
     arena_bytes: int
     weight_bytes: int
+    raw_bytes: int  # of all convolutions' weights in float32,
+    times_raw: float  # and how many times as much the packed ones may take
+    precision: str
+    note: str
 
     @property
     def seconds(self) -> float:
@@ -65,7 +69,9 @@ class Explanation:
         lines.append(f"{len(self.steps)} steps, {1e3 * self.seconds:.2f} ms, {flops / 1e9:.3f} GFLOP, "
                      f"{flops / self.seconds / 1e9:.1f} GFLOP/s; peak of {self.threads} threads "
                      f"{self.peak / 1e9:.0f} GFLOP/s; arena {self.arena_bytes / 2**20:.1f} MiB, "
-                     f"packed weights {self.weight_bytes / 2**20:.1f} MiB")
+                     f"packed weights {self.weight_bytes / 2**20:.1f} MiB of at most "
+                     f"{self.times_raw * self.raw_bytes / 2**20:.1f} (memory={self.times_raw:g} times the raw ones); "
+                     f"precision {self.precision}" + (f" ({self.note})" if self.note else ""))
         return "\n".join(lines)
 
 
@@ -87,15 +93,17 @@ def explain(plan: Plan, batch: int = 1, passes: int = 5) -> Explanation:
     seconds: dict[int, float] = {}  # by step: it may run several kernels
     for step, spent in zip(program.step_of, times, strict=True):
         seconds[id(step)] = seconds.get(id(step), 0.0) + statistics.median(spent)
-    steps, packed = [], 0
+    steps, packed, raw = [], 0, 0
     for step in program.program.steps:
         if id(step) in seconds:
             kernel = isinstance(step, Kernel)
             packed += step.weight_bytes if kernel else 0
+            raw += 4 * step.conv.weights.size if isinstance(step, (Direct, Depthwise, Winograd)) else 0
             steps.append(StepTime(step.layer, step.algorithm if kernel else step.op,
                                   step.outs[0].shape if step.outs else (), step.flops if kernel else 0.0,
                                   seconds[id(step)]))
-    return Explanation(steps, batch, plan.threads, peak, program.arena.nbytes, packed)
+    return Explanation(steps, batch, plan.threads, peak, program.arena.nbytes, packed, raw, plan.times_raw,
+                       plan.precision, plan.note)
 
 
 @cache

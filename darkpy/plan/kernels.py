@@ -99,8 +99,9 @@ class MaxPool(Kernel):
 
     def bind(self, memory: Any) -> list[Call]:
         x, y = self.reads[0], self.out
-        slots = arguments(memory.place(y), memory.place(x), y.shape[2:], y.blocks, y.border, x.shape[2:], self.window)
-        return [Call(x.shape[0] * y.blocks, maps.maxpool(), slots)]
+        slots = arguments(memory.place(y), memory.place(x), y.shape[2:], y.blocks, y.border, x.shape[2:], self.window,
+                          y.form.zero)
+        return [Call(x.shape[0] * y.blocks, maps.maxpool(y.form.dtype), slots)]
 
 
 class Upsample(Kernel):
@@ -113,8 +114,8 @@ class Upsample(Kernel):
     def bind(self, memory: Any) -> list[Call]:
         x, y = self.reads[0], self.out
         slots = arguments(memory.place(y), memory.place(x), y.shape[2:], y.blocks, y.border, self.stride,
-                          float(self.factor))
-        return [Call(x.shape[0] * y.blocks, maps.upsample(), slots)]
+                          *x.form.convert(y.form, float(self.factor)), y.form.zero)
+        return [Call(x.shape[0] * y.blocks, maps.upsample(x.form.dtype, y.form.dtype), slots)]
 
 
 class Add(Kernel):
@@ -135,11 +136,15 @@ class Add(Kernel):
 
 
 class Copy(Kernel):
-    """A map into its place in a larger one, for routes whose parts could not be written there at once."""
+    """A map into its place in a larger one, for routes whose parts could not be written there at once; or a map in
+    another form."""
 
-    algorithm = "copy"
+    def __init__(self, layer: int, x: Blocked, out: Blocked):
+        super().__init__(layer, [x], out)
+        self.algorithm = "copy" if x.form == out.form else f"{x.form.dtype} to {out.form.dtype}"
 
     def bind(self, memory: Any) -> list[Call]:
         x, y = self.reads[0], self.out
-        slots = arguments(memory.place(y), memory.place(x), y.shape[2:], x.blocks, y.border)
-        return [Call(y.shape[0] * x.blocks * y.shape[2], maps.copy(), slots)]
+        slots = arguments(memory.place(y), memory.place(x), y.shape[2:], x.blocks, y.border,
+                          *x.form.convert(y.form), y.form.zero)
+        return [Call(y.shape[0] * x.blocks * y.shape[2], maps.copy(x.form.dtype, y.form.dtype), slots)]

@@ -16,8 +16,9 @@ from darkpy.ops.signs import Signs
 from darkpy.ops.spec import Shape
 from darkpy.plan import choose, convolution, kernels
 from darkpy.plan.binary import Limits, PackSigns, PoolBits, Xnor, takes_bits
-from darkpy.plan.blocked import LANES, WORD, Bits, Blocked
+from darkpy.plan.blocked import FLOAT, LANES, WORD, Bits, Blocked, Form
 from darkpy.plan.convolution import Conv, Packed
+from darkpy.plan.narrow import Forms
 from darkpy.plan.trace import Program, Scaled, Step, Value
 
 Packs = dict[tuple[int, int], Packed]  # by layer, and number of the convolution in it
@@ -29,15 +30,16 @@ def keep(layer: int, weights: Any) -> None:
 
 
 class Lowering:
-    """One pass over the steps; `maps` holds the blocked form of values that have one, `planar` those that exist as
-    plain arrays."""
+    """One pass over the steps; `maps` holds the blocked form of values that have one, `copies` what they were converted
+    to, `planar` those that exist as plain arrays."""
 
-    def __init__(self, program: Program, budget: float | None, packs: Packs, release: Release):
-        self.program, self.packs, self.release = program, packs, release
+    def __init__(self, program: Program, forms: Forms, memory: float, packs: Packs, release: Release):
+        self.program, self.forms, self.packs, self.release = program, forms, packs, release
         self.convolutions: dict[int, int] = {}  # so many of each layer are lowered
-        self.choices = choose.select(program, budget)
+        self.choices = choose.select(program, forms, memory)
         self.steps: list[Any] = []
         self.maps: dict[Value, Blocked] = {}
+        self.copies: dict[tuple[Value, Form], Blocked] = {}
         self.planar: set[Value] = {program.input}
         self.readers = program.readers()
         self.done: set[int] = set()
@@ -57,20 +59,25 @@ class Lowering:
 
     # -- forms of a value ------------------------------------------------------------------------------------------
 
-    def as_map(self, value: Value, layer: int) -> Blocked:
-        """The value's blocked form, converted where it has none yet."""
+    def as_map(self, value: Value, layer: int, form: Form = FLOAT) -> Blocked:
+        """The value as a map of this form, converted where it has none yet."""
         if value not in self.maps:
             self.maps[value] = Blocked(value.shape, value.name)
             self.steps.append(kernels.ToBlocked(layer, [value], self.maps[value]))
-        return self.maps[value]
+        if self.maps[value].form == form:
+            return self.maps[value]
+        if (value, form) not in self.copies:
+            self.copies[value, form] = Blocked(value.shape, value.name, form)
+            self.steps.append(kernels.Copy(layer, self.maps[value], self.copies[value, form]))
+        return self.copies[value, form]
 
     def as_planar(self, value: Value, layer: int) -> None:
         if value not in self.planar and value in self.maps:
-            self.steps.append(kernels.FromBlocked(layer, [self.maps[value]], value))
+            self.steps.append(kernels.FromBlocked(layer, [self.as_map(value, layer)], value))
             self.planar.add(value)
 
-    def new_map(self, value: Value) -> Blocked:
-        self.maps[value] = Blocked(value.shape, value.name)
+    def new_map(self, value: Value, form: Form = FLOAT) -> Blocked:
+        self.maps[value] = Blocked(value.shape, value.name, form)
         return self.maps[value]
 
     def keep(self, step: Step) -> None:
@@ -118,24 +125,30 @@ class Lowering:
             if (act := self.follower(value, "activation")) and act.kw["kind"] in SLOPES:
                 conv.after = SLOPES[act.kw["kind"]]
                 value = self.absorb(act)
-        extra = self.as_map(residual, step.layer) if residual is not None else None
-        kernel: kernels.Kernel
         if x in self.bits:
-            self.xnor(conv, self.bits[x], value, extra)
+            self.xnor(conv, self.bits[x], value, self.as_map(residual, step.layer) if residual is not None else None)
             step.args = (x,)
             return True
         choice = conv.packed.choice = conv.packed.choice or self.choices[id(step)]
-        if cg * groups < 8 and groups == 1 and x not in self.maps:
-            source, out = self.padded(x, conv, step), self.new_map(value)
-            kernel = convolution.Direct(conv, source, out, extra, planar=True)
+        planar = cg * groups < 8 and groups == 1 and x not in self.maps
+        form = self.forms.stored(value) if planar or choice.converts else FLOAT
+        extra = self.as_map(residual, step.layer, self.beside(residual, form)) if residual is not None else None
+        kernel: kernels.Kernel
+        if planar:
+            kernel = convolution.Direct(conv, self.padded(x, conv, step), self.new_map(value, form), extra, planar=True)
         else:
-            source = self.as_map(x, step.layer)
-            kernel = choose.kernel(conv, choice, source, self.new_map(value), extra)
+            source = self.as_map(x, step.layer, self.forms.of(x) if choice.kind != "float32" else FLOAT)
+            kernel = choose.kernel(conv, choice, source, self.new_map(value, form), extra)
         self.steps.append(kernel)
         conv.weights = np.broadcast_to(np.float32(0), weights.shape)  # only the shape is needed from now on
         step.args = (x,)
         self.release(step.layer, weights)
         return True
+
+    def beside(self, residual: Value, form: Form) -> Form:
+        """The form in which a kernel that writes `form` reads a residual: uint8 may have a scale of its own."""
+        own = self.forms.of(residual)
+        return own if own.dtype == form.dtype else form
 
     # -- bits: what exists only to be asked for its sign -----------------------------------------------------------
 
@@ -223,7 +236,8 @@ class Lowering:
         signs = self.follower(step.outs[0], "batchnorm", "quantize")
         if signs and self.lower_quantize(signs, step):
             return True
-        self.steps.append(kernels.MaxPool(step.layer, self.maps[x], self.new_map(step.outs[0]), **step.kw))
+        self.steps.append(kernels.MaxPool(step.layer, self.maps[x], self.new_map(step.outs[0], self.maps[x].form),
+                                          **step.kw))
         return True
 
     @staticmethod
@@ -235,7 +249,8 @@ class Lowering:
         x = step.args[0]
         if x not in self.maps:
             return False
-        self.steps.append(kernels.Upsample(step.layer, self.maps[x], self.new_map(step.outs[0]), step.kw["stride"],
+        out = self.new_map(step.outs[0], self.forms.stored(step.outs[0]))
+        self.steps.append(kernels.Upsample(step.layer, self.maps[x], out, step.kw["stride"],
                                            step.kw.get("factor", 1.0)))
         return True
 
@@ -268,24 +283,26 @@ class Lowering:
             return False
         if any(p.shape[1] % LANES for p in parts[:-1]):
             return False
-        whole = self.new_map(step.outs[0])
+        form = self.forms.stored(step.outs[0])
+        whole = self.new_map(step.outs[0], form)
         block = 0
         for part in parts:
-            map_ = self.as_map(part, step.layer)
+            map_ = self.as_map(part, step.layer, form)
             if map_.parent is None and parts.count(part) == 1 and map_.blocks * LANES == part.shape[1]:
                 map_.put_inside(whole, block)
             else:
-                place = Blocked(part.shape, part.name)
+                place = Blocked(part.shape, part.name, form)
                 place.put_inside(whole, block)
-                self.steps.append(kernels.Copy(step.layer, [map_], place))
+                self.steps.append(kernels.Copy(step.layer, map_, place))
             block += map_.blocks
         return True
 
 
-def lower(program: Program, budget: float | None = None, packs: Packs | None = None,
+def lower(program: Program, forms: Forms | None = None, memory: float = choose.RAW_TIMES, packs: Packs | None = None,
           release: Release = keep) -> Program:
     """The same program on blocked maps where that is faster.
 
-    `budget`: bytes of packed weights; `packs`: what programs of the same net for other batches packed, for sharing.
+    `memory`: how many times the raw weights the packed ones may take; `packs`: what programs of the same net for other
+    batches packed, for sharing.
     """
-    return Lowering(program, budget, {} if packs is None else packs, release).run()
+    return Lowering(program, forms or Forms(program), memory, {} if packs is None else packs, release).run()

@@ -31,6 +31,8 @@ def drop_copies(program: Program) -> None:
             step.op == "scale" and step.kw["factor"] == 1)
         if nothing and isinstance(step.args[0], Value) and step.outs[0] not in program.outputs:
             same[step.outs[0]] = step.args[0]
+            if step.outs[0] in program.made:
+                program.made.setdefault(step.args[0], program.made.pop(step.outs[0]))
         else:
             kept.append(step)
     program.steps = kept

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import threading
+from collections.abc import Mapping
 from collections.abc import Sequence as Seq
 from typing import Any
 
@@ -17,7 +18,7 @@ from darkpy.ops import Cpu, spec
 from darkpy.ops.cpu.tasks import Sequence
 from darkpy.ops.signs import Signs
 from darkpy.ops.spec import Shape
-from darkpy.plan import memory, passes
+from darkpy.plan import choose, memory, narrow, passes
 from darkpy.plan.blocked import Blocked
 from darkpy.plan.explain import Explanation, explain
 from darkpy.plan.kernels import Call, Kernel
@@ -107,10 +108,18 @@ class Plan:
 
     The programs of the last few batch sizes are kept, and share their packed weights.  Parameters are read when a
     program is compiled: after training further, make a new plan.
+
+    `precision` is what it computes in; `note` says why where that is not what was asked for, else it is empty.
     """
 
     def __init__(self, layers: Seq[Layer], wiring: Seq[Seq[int]], input_shape: Shape,
-                 wanted: Seq[int], threads: int | None = None, release: Release = keep):
+                 wanted: Seq[int], threads: int | None = None, release: Release = keep, precision: str = "float32",
+                 ranges: Mapping[int, narrow.Range] | None = None, memory: float | None = None):
+        self.precision, self.note = narrow.possible(precision)
+        self.ranges = ranges
+        self.times_raw = choose.RAW_TIMES if memory is None else memory
+        if not self.times_raw > 0:
+            raise UsageError(f"memory={memory}: packed weights take a positive number of times the raw ones")
         self.threads = min(threads or jit.threads_allowed(), jit.threads_allowed())  # scratch memory is for so many
         self.layers, self.wiring, self.input_shape, self.wanted = layers, wiring, input_shape, list(wanted)
         self.programs: dict[int, Executable] = {}  # by batch size, the last used last
@@ -127,7 +136,9 @@ class Plan:
                     del self.programs[next(iter(self.programs))]
                 with jit.running():
                     traced = trace(self.layers, self.wiring, self.input_shape, batch, self.wanted)
-                    found = Executable(lower(passes.optimise(traced), packs=self.packs, release=self.release))
+                    program = passes.optimise(traced)
+                    forms = narrow.Forms(program, self.precision, self.ranges)
+                    found = Executable(lower(program, forms, self.times_raw, self.packs, self.release))
             self.programs[batch] = found
             return found
 

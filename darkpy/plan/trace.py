@@ -77,6 +77,7 @@ class Program:
     input: Value
     outputs: list[Value]
     steps: list[Any] = field(default_factory=list)  # Steps; after lowering also Kernels
+    made: dict[Value, int] = field(default_factory=dict)  # the layer whose output a value is
 
     def readers(self) -> dict[Value, list[Step]]:
         """Which steps read each value."""
@@ -124,8 +125,11 @@ def trace(layers: Sequence[Layer], wiring: Sequence[Sequence[int]], input_shape:
     recorder = Recorder()
     source = Value((batch, *input_shape), name="input")
     values: dict[int, Any] = {-1: source}
+    made: dict[Value, int] = {}
     for i, layer in enumerate(layers):
         recorder.layer = i
         layer.prepare(batch)
         values[i], _ = layer.forward(recorder, *(values[s] for s in wiring[i]), train=False)
-    return Program(source, [values[i] for i in wanted], recorder.steps)
+        if isinstance(values[i], Value):
+            made.setdefault(values[i], i)
+    return Program(source, [values[i] for i in wanted], recorder.steps, made)

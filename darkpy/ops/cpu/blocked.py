@@ -2,6 +2,8 @@
 
 A map is named by (address of pixel 0,0; bytes from image to image, block to block, row to row).  Lanes past the last
 channel hold zeros, and so do the borders; every kernel here leaves its output that way.
+
+Maps hold float32, bfloat16 or uint8 (see vector.py); a function that takes types compiles a task for them.
 """
 
 from __future__ import annotations
@@ -15,28 +17,29 @@ from numba import types
 from darkpy.jit import intrinsic
 from darkpy.ops.cpu.direct import clear_edges
 from darkpy.ops.cpu.tasks import get_float, ints, number, put_float, task
-from darkpy.ops.cpu.tile import BYTES, LANES, copy_vector
-from darkpy.ops.cpu.vector import Emit
+from darkpy.ops.cpu.tile import BYTES, LANES
+from darkpy.ops.cpu.vector import SIZES, Emit
 
 
-@intrinsic
-def largest(context, target, source, rows, columns, row):
+@intrinsic(prefer_literal=True)
+def largest(context, kind, target, source, rows, columns, row):
     """Largest vector (lane by lane) of a window of rows x columns pixels, each at least 1, to `target`."""
+    stored = kind.literal_value
 
     def generate(cx, builder, _, args):
-        target, source, rows, columns, row = args
+        _, target, source, rows, columns, row = args
         e = Emit(builder)
 
         def line(i, best):
             start = builder.add(source, builder.mul(i, row))
             return e.loop(columns, best, lambda j, b: [
-                e.larger(e.load(builder.add(start, builder.mul(j, e.whole(BYTES)))), b[0])])
+                e.larger(e.load(builder.add(start, builder.mul(j, e.whole(LANES * SIZES[stored]))), stored), b[0])])
 
         (best,) = e.loop(rows, [e.constant(float(np.finfo(np.float32).min))], line)
-        e.store(best, target)
+        e.store(best, target, stored)
         return cx.get_dummy_value()
 
-    return types.void(*[types.int64] * 5), generate
+    return types.void(kind, *[types.int64] * 5), generate
 
 
 @intrinsic
@@ -63,16 +66,21 @@ def rectify_vector(context, target, source, slope):
     return types.void(types.int64, types.int64, types.float32), generate
 
 
-@intrinsic
-def scale_vector(context, target, source, factor):
-    """A vector times a number."""
+@intrinsic(prefer_literal=True)
+def convert_vector(context, x, y, target, source, factor, summand):
+    """A vector of type x times a number plus another, as type y."""
+    stored_x, stored_y = x.literal_value, y.literal_value
 
     def generate(cx, builder, _, args):
+        _, _, target, source, factor, summand = args
         e = Emit(builder)
-        e.store(builder.fmul(e.load(args[1]), e.splat(args[2])), args[0])
+        value = builder.fmul(e.load(source, stored_x), e.splat(factor))
+        if "uint8" in (stored_x, stored_y):
+            value = builder.fadd(value, e.splat(summand))
+        e.store(value, target, stored_y)
         return cx.get_dummy_value()
 
-    return types.void(types.int64, types.int64, types.float32), generate
+    return types.void(x, y, types.int64, types.int64, types.float32, types.float32), generate
 
 
 @intrinsic
@@ -106,7 +114,8 @@ def transpose_out(context, target, source, plane):
 
 
 # Arguments of the tasks below begin with maps: (address of pixel 0,0; bytes from image to image, block to block, row to
-# row), four slots each.  All but from_blocked are given the border (lead, trail) of their output.
+# row), four slots each.  All but from_blocked are given the border (lead, trail) of their output, and those for several
+# types last of all what stands for 0 in it.
 
 
 @cache
@@ -182,15 +191,17 @@ def pad_planar() -> Any:
 
 
 @cache
-def maxpool() -> Any:
-    """One block of an image: dst, src; OH, OW; blocks; border; H, W; window; strides; pixels added in front."""
+def maxpool(kind: str = "float32") -> Any:
+    """One block of an image: dst, src; OH, OW; blocks; border; H, W; window; strides; pixels added in front;
+    zero."""
+    pixel = LANES * SIZES[kind]
 
     @task
     def maxpool(t, thread, p):
         dst, dst_image, dst_block, dst_row = ints(p, 0, 4)
         src, src_image, src_block, src_row = ints(p, 4, 4)
         oh, ow, blocks, lead, trail = ints(p, 8, 5)
-        h, w, window, sy, sx, front = ints(p, 13, 6)
+        h, w, window, sy, sx, front, zero = ints(p, 13, 7)
         image, block = t // blocks, t % blocks
         source = src + image * src_image + block * src_block
         plane = dst + image * dst_image + block * dst_block
@@ -198,31 +209,32 @@ def maxpool() -> Any:
             top, bottom = max(i * sy - front, 0), min(i * sy - front + window, h)
             for j in range(ow):
                 left, right = max(j * sx - front, 0), min(j * sx - front + window, w)
-                largest(plane + i * dst_row + j * BYTES, source + top * src_row + left * BYTES, bottom - top,
+                largest(kind, plane + i * dst_row + j * pixel, source + top * src_row + left * pixel, bottom - top,
                         right - left, src_row)
-        clear_edges(plane, dst_row, ow, lead, trail, 0, oh, oh)
+        clear_edges(plane, dst_row, ow, lead, trail, 0, oh, oh, pixel, zero)
 
     return maxpool
 
 
 @cache
-def upsample() -> Any:
-    """One block of an image: dst, src; OH, OW; blocks; border; stride; factor."""
+def upsample(x: str = "float32", y: str = "float32") -> Any:
+    """One block of an image: dst, src; OH, OW; blocks; border; stride; factor, summand; zero."""
+    xpixel, ypixel = LANES * SIZES[x], LANES * SIZES[y]
 
     @task
     def upsample(t, thread, p):
         dst, dst_image, dst_block, dst_row = ints(p, 0, 4)
         src, src_image, src_block, src_row = ints(p, 4, 4)
         oh, ow, blocks, lead, trail, stride = ints(p, 8, 6)
-        factor = number(p, 14)
+        factor, summand, zero = number(p, 14), number(p, 15), ints(p, 16, 1)[0]
         image, block = t // blocks, t % blocks
         source = src + image * src_image + block * src_block
         plane = dst + image * dst_image + block * dst_block
         for i in range(oh):
             for j in range(ow):
-                scale_vector(plane + i * dst_row + j * BYTES, source + i // stride * src_row + j // stride * BYTES,
-                             factor)
-        clear_edges(plane, dst_row, ow, lead, trail, 0, oh, oh)
+                convert_vector(x, y, plane + i * dst_row + j * ypixel,
+                               source + i // stride * src_row + j // stride * xpixel, factor, summand)
+        clear_edges(plane, dst_row, ow, lead, trail, 0, oh, oh, ypixel, zero)
 
     return upsample
 
@@ -256,19 +268,21 @@ def add() -> Any:
 
 
 @cache
-def copy() -> Any:
-    """One row of a block of an image: dst, src; H, W; blocks; border."""
+def copy(x: str = "float32", y: str = "float32") -> Any:
+    """One row of a block of an image: dst, src; H, W; blocks; border; factor, summand; zero."""
+    xpixel, ypixel = LANES * SIZES[x], LANES * SIZES[y]
 
     @task
     def copy(t, thread, p):
         dst, dst_image, dst_block, dst_row = ints(p, 0, 4)
         src, src_image, src_block, src_row = ints(p, 4, 4)
         h, w, blocks, lead, trail = ints(p, 8, 5)
+        factor, summand, zero = number(p, 13), number(p, 14), ints(p, 15, 1)[0]
         image, block, i = t // (blocks * h), t // h % blocks, t % h
         source = src + image * src_image + block * src_block + i * src_row
         plane = dst + image * dst_image + block * dst_block
         for j in range(w):
-            copy_vector(plane + i * dst_row + j * BYTES, source + j * BYTES)
-        clear_edges(plane, dst_row, w, lead, trail, i, i + 1, h)
+            convert_vector(x, y, plane + i * dst_row + j * ypixel, source + j * xpixel, factor, summand)
+        clear_edges(plane, dst_row, w, lead, trail, i, i + 1, h, ypixel, zero)
 
     return copy

@@ -16,29 +16,30 @@ import numpy as np
 
 from darkpy.jit import njit
 from darkpy.ops.cpu.tasks import arguments, call, get_float, ints, number, put_float, run, task
-from darkpy.ops.cpu.tile import BYTES, DEPTH, LANES, zero_vector
+from darkpy.ops.cpu.tile import BYTES, DEPTH, GROUP, LANES, fill
 
 
 @njit
-def clear_row(address, pixels):
-    for i in range(pixels):
-        zero_vector(address + i * BYTES)
+def fill_row(address, size, value):
+    for i in range(0, size, GROUP):
+        fill(address + i, value)
 
 
 @njit
-def clear_edges(base, row, width, lead, trail, first, last, height):
+def clear_edges(base, row, width, lead, trail, first, last, height, pixel=BYTES, zero=0):
     """Zero the border of one plane beside rows first..last, and above and below it where these rows touch its ends.
 
-    `base` is the address of pixel (0, 0), `row` the bytes of a row; `lead` pixels before, `trail` behind the image."""
+    `base` is the address of pixel (0, 0), `row` the bytes of a row, `pixel` those of a pixel, `zero` what stands for 0;
+    `lead` pixels before, `trail` behind the image."""
     if first == 0:
         for i in range(-lead, 0):
-            clear_row(base + i * row - lead * BYTES, lead + width + trail)
+            fill_row(base + i * row - lead * pixel, (lead + width + trail) * pixel, zero)
     for i in range(first, last):
-        clear_row(base + i * row - lead * BYTES, lead)
-        clear_row(base + i * row + width * BYTES, trail)
+        fill_row(base + i * row - lead * pixel, lead * pixel, zero)
+        fill_row(base + i * row + width * pixel, trail * pixel, zero)
     if last == height:
         for i in range(height, height + trail):
-            clear_row(base + i * row - lead * BYTES, lead + width + trail)
+            fill_row(base + i * row - lead * pixel, (lead + width + trail) * pixel, zero)
 
 
 @cache
@@ -46,35 +47,36 @@ def direct() -> Any:
     """Rows `band` of `bands` of the blocks `group` of `groups` of one image.
 
     Arguments: weights, bytes of a block of them; table of n input offsets (bytes), n, bytes from one block's table to
-    the next (0: all the same); bias; src (address of the first tap's pixel, bytes from image to image, output pixel to
-    output pixel, output row to output row); dst and res (address of pixel 0,0; bytes from image to image, block to
-    block, row to row; res 0: none); OH, OW, blocks of filters; bands and groups the work is cut in; border (lead,
-    trail) of dst; the two slopes; the tile function, its rows and vectors.
+    the next (0: all the same); records of the epilogue; src (address of the first tap's pixel, bytes from image to
+    image, output pixel to output pixel, output row to output row); dst and res (address of pixel 0,0; bytes from image
+    to image, block to block, row to row; res 0: none); OH, OW, blocks of filters; bands and groups the work is cut in;
+    border (lead, trail) of dst; the two slopes; the tile function, its rows and vectors; bytes of a record and of a
+    pixel of dst, and what stands for 0 there.
     """
 
     @task
     def direct(t, thread, p):
-        weights, wbytes, offsets, n, per_block, bias = ints(p, 0, 6)
+        weights, wbytes, offsets, n, per_block, records = ints(p, 0, 6)
         src, src_image, src_pixel, src_row = ints(p, 6, 4)
         dst, dst_image, dst_block, dst_row = ints(p, 10, 4)
         res, res_image, res_block, res_row = ints(p, 14, 4)
         oh, ow, blocks, bands, groups, lead, trail = ints(p, 18, 7)
         slope, after = number(p, 25), number(p, 26)
-        tile, rows, vectors = ints(p, 27, 3)
+        tile, rows, vectors, record, pixel, zero = ints(p, 27, 6)
         image, group, band = t // (groups * bands), t // bands % groups, t % bands
         row0, row1 = oh * band // bands, oh * (band + 1) // bands
         for block in range(blocks * group // groups, blocks * (group + 1) // groups):
             plane = dst + image * dst_image + block * vectors * dst_block
             for v in range(vectors):
-                clear_edges(plane + v * dst_block, dst_row, ow, lead, trail, row0, row1, oh)
+                clear_edges(plane + v * dst_block, dst_row, ow, lead, trail, row0, row1, oh, pixel, zero)
             for i in range(row0, row1):
                 a = src + image * src_image + i * src_row
                 out = plane + i * dst_row
                 extra = res + image * res_image + block * vectors * res_block + i * res_row if res != 0 else 0
                 for j in range(0, ow, rows):
-                    r = extra + j * BYTES if extra != 0 else 0
+                    r = extra + j * pixel if extra != 0 else 0
                     call(tile, (n, offsets + block * per_block, a + j * src_pixel, weights + block * wbytes,
-                                bias + block * vectors * BYTES, slope, r, res_block, after, out + j * BYTES,
+                                records + block * vectors * record, slope, r, res_block, after, out + j * pixel,
                                 dst_block, min(rows, ow - j)))
 
     return direct

@@ -7,6 +7,11 @@ tap and a group of channels, p counts pixels along a row, and each B[j][c][v] is
 With depth 1 and planar input the same loop serves a first layer; the `depthwise` form multiplies vectors channel by
 channel.  The epilogue adds bias, rectifies, adds a residual, rectifies again, and stores: no second pass over memory.
 
+Narrow types (see vector.py): with bfloat16 or uint8 input c counts words of two or four channels, and B holds pairs or
+quadruples of bfloat16 or int8 weights.  A uint8 q stands for the number scale * (q - zero); the scales of input and
+weights are in a factor for each filter, and a uint8 output is computed in units of its own scale, so that the
+rectifiers need not know of it.
+
 `tile_function` gives the address of the tile of a shape, compiled when it is first asked for.
 """
 
@@ -23,23 +28,33 @@ from numba.core import cgutils
 
 from darkpy.jit import intrinsic, numba
 from darkpy.ops.cpu.tasks import compiled
-from darkpy.ops.cpu.vector import BYTES, I64, LANES, VECTOR, Emit
+from darkpy.ops.cpu.vector import BYTES, I8, I64, LANES, SIZES, VECTOR, WHOLES, Emit, ir
 
-DEPTH = 4  # channels per turn of the inner loop; longer turns spill registers
+DEPTH = 4  # words of channels per turn of the inner loop; longer turns spill registers
+GROUP = 4 * DEPTH  # bytes of them
+NARROW_CPUS = {"avx512bf16": re.compile(r"cooperlake|sapphirerapids|emeraldrapids|graniterapids|znver[4-9]"),
+               "avx512vnni": re.compile(r"cascadelake|cooperlake|icelake|tigerlake|rocketlake|sapphirerapids|"
+                                        r"emeraldrapids|graniterapids|znver[4-9]")}
 AVX512_CPUS = re.compile(r"avx512|icelake|cascadelake|cooperlake|sapphirerapids|emeraldrapids|graniterapids|"
                          r"tigerlake|rocketlake|cannonlake|knl|knm|znver[4-9]")
 
 
-def wide_registers() -> bool:
-    """Whether the CPU Numba compiles for has 32 registers of 16 floats (AVX-512)."""
+def has(feature: str, cpus: re.Pattern[str]) -> bool:
+    """Whether the CPU Numba compiles for has a feature, or is one of those known to have it."""
     if numba.config.CPU_FEATURES:
-        return "+avx512f" in numba.config.CPU_FEATURES
+        return f"+{feature}" in numba.config.CPU_FEATURES
     if numba.config.CPU_NAME:
-        return bool(AVX512_CPUS.search(numba.config.CPU_NAME))
-    return bool(llvm.get_host_cpu_features().get("avx512f", False))
+        return bool(cpus.search(numba.config.CPU_NAME))
+    return bool(llvm.get_host_cpu_features().get(feature, False))
 
 
-WIDE = wide_registers()
+def narrow_products(stored: str) -> bool:
+    """Whether the CPU multiplies words of bfloat16 or uint8 channels."""
+    feature = {"bfloat16": "avx512bf16", "uint8": "avx512vnni"}[stored]
+    return WIDE and has(feature, NARROW_CPUS[feature])
+
+
+WIDE = has("avx512f", AVX512_CPUS)  # 32 registers of 16 floats
 VECTORS = 2 if WIDE else 1  # 28 sums + 2 weights of 32 registers; else 6 x 2 halves + 2 of 16
 ROWS = (14, 13, 12, 10, 8, 7, 5, 4, 3, 2, 1) if WIDE else (6, 5, 4, 3, 2, 1)
 
@@ -51,7 +66,8 @@ def rows_for(width: int, among: tuple[int, ...] = ROWS) -> int:
 
 
 class Shape(NamedTuple):
-    """What a tile is compiled for; `step` counts input pixels from one output pixel to the next."""
+    """What a tile is compiled for; `step` counts input pixels from one output pixel to the next, `x` and `y` are the
+    types of input and output."""
 
     rows: int
     vectors: int
@@ -59,11 +75,21 @@ class Shape(NamedTuple):
     step: int = 1
     epilogue: int = 1
     depthwise: int = 0
+    x: str = "float32"
+    y: str = "float32"
+
+    @property
+    def record(self) -> int:
+        """Vectors of numbers that the epilogue reads for each block of filters: the bias; with uint8 input a factor of
+        the sums; with uint8 output a factor and a summand of the residual, and the zero of the output."""
+        return 1 + (self.x == "uint8") + 3 * (self.y == "uint8")
 
 
 def _emit_sums(e: Emit, shape: Shape, n: Any, offsets: Any, a: Any, b: Any) -> list[list[Any]]:
-    rows, vectors, depth, step, _, depthwise = shape
-    stride = step * (BYTES if depth > 1 or depthwise else 4)  # bytes from pixel to pixel
+    rows, vectors, depth, step, _, depthwise, stored, _ = shape
+    stride = step * (LANES * SIZES[stored] if depth > 1 or depthwise else 4)  # bytes from pixel to pixel
+    multiply = "float32" if depthwise else stored  # vectors of channels are multiplied as floats
+    zero = ir.Constant(WHOLES, [0] * LANES) if multiply == "uint8" else e.constant(0)
 
     def turn(j: Any, flat: list[Any]) -> list[Any]:
         sums = [flat[p * vectors : (p + 1) * vectors] for p in range(rows)]
@@ -73,64 +99,79 @@ def _emit_sums(e: Emit, shape: Shape, n: Any, offsets: Any, a: Any, b: Any) -> l
             w = [e.load(e.at(weights, (c * vectors + v) * BYTES)) for v in range(vectors)]
             for p in range(rows):
                 address = e.at(at, p * stride + 4 * c)
-                x = e.load(address) if depthwise else e.splat(e.scalar(address))
-                sums[p] = [e.fma(x, w[v], sums[p][v]) for v in range(vectors)]
+                x = e.load(address, stored) if depthwise else e.splat(e.scalar(address))
+                sums[p] = [e.dot(x, w[v], sums[p][v], multiply) for v in range(vectors)]
         return [s for row in sums for s in row]
 
-    flat = e.loop(n, [e.constant(0)] * (rows * vectors), turn)
+    flat = e.loop(n, [zero] * (rows * vectors), turn)
+    if multiply == "uint8":
+        flat = [e.b.sitofp(s, VECTOR) for s in flat]
     return [flat[p * vectors : (p + 1) * vectors] for p in range(rows)]
 
 
-def _emit_store(e: Emit, sums: list[list[Any]], target: Any, block: Any) -> None:
+def _emit_store(e: Emit, sums: list[list[Any]], zero: Any, target: Any, block: Any, stored: str) -> None:
     for p, row in enumerate(sums):
         for v, y in enumerate(row):
-            e.store(y, e.at(e.scaled(target, block, v), p * BYTES))
+            value = e.b.fadd(y, zero) if zero else y
+            e.store(value, e.at(e.scaled(target, block, v), p * LANES * SIZES[stored]), stored)
 
 
 @intrinsic(prefer_literal=True)
-def _tile(context, rows, vectors, depth, step, epilogue, depthwise, n, offsets, a, b, bias, slope, residual, rblock,
-          after, out, oblock, count):
-    """One tile.  Addresses are bytes as int64: `a` the first pixel's input, `b` its weights, `bias` 16*vectors floats,
-    `residual` (0: none) and `out` the first pixel of the first block, blocks `rblock` and `oblock` bytes apart.
-    Only `count` pixels are stored.  y = rectify(rectify(sum + bias, slope) + residual, after), the second
-    rectifier only where there is a residual."""
-    constants = (rows, vectors, depth, step, epilogue, depthwise)
+def _tile(context, rows, vectors, depth, step, epilogue, depthwise, xtype, ytype, n, offsets, a, b, bias, slope,
+          residual, rblock, after, out, oblock, count):
+    """One tile.  Addresses are bytes as int64: `a` the first pixel's input, `b` its weights, `bias` a record of numbers
+    for each block, `residual` (0: none; of the type of the output) and `out` the first pixel of the first block,
+    blocks `rblock` and `oblock` bytes apart.  Only `count` pixels are stored.
+    y = rectify(rectify(sum + bias, slope) + residual, after), the second rectifier only where there is a residual."""
+    constants = (rows, vectors, depth, step, epilogue, depthwise, xtype, ytype)
     shape = Shape(*(c.literal_value for c in constants))
-    rows, vectors, _, _, epilogue, _ = shape
+    rows, vectors, _, _, epilogue, _, stored_x, stored = shape
+    pixel, record = LANES * SIZES[stored], shape.record * BYTES
     integer = types.int64
     signature = types.void(*constants, integer, integer, integer, integer, integer, types.float32, integer, integer,
                            types.float32, integer, integer, integer)
 
     def generate(cx, builder, _, args):
-        n, offsets, a, b, bias, slope, residual, rblock, after, out, oblock, count = args[6:]
+        n, offsets, a, b, bias, slope, residual, rblock, after, out, oblock, count = args[len(constants) :]
         e = Emit(builder)
         sums = _emit_sums(e, shape, n, offsets, a, b)
         if epilogue:
             first = e.splat(slope)
-            biases = [e.load(e.at(bias, v * BYTES)) for v in range(vectors)]
-            sums = [[e.rectify(builder.fadd(s, biases[v]), first) for v, s in enumerate(row)] for row in sums]
+            biases = [e.load(e.at(bias, v * record)) for v in range(vectors)]
+            if stored_x == "uint8":
+                factors = [e.load(e.at(bias, v * record + BYTES)) for v in range(vectors)]
+                sums = [[e.fma(s, factors[v], biases[v]) for v, s in enumerate(row)] for row in sums]
+            else:
+                sums = [[builder.fadd(s, biases[v]) for v, s in enumerate(row)] for row in sums]
+            sums = [[e.rectify(s, first) for s in row] for row in sums]
+        ratio, shift, zero = (e.load(e.at(bias, record - (3 - i) * BYTES)) if stored == "uint8" else None
+                              for i in range(3))
 
         # the last tile of a row may hold fewer pixels than `rows`: it is finished beside, and the pixels that count
         # are copied; reading past the row's end is harmless (see SLACK in plan/memory.py)
         whole = builder.icmp_signed("==", count, e.whole(rows))
-        beside = builder.ptrtoint(cgutils.alloca_once(builder, VECTOR, e.whole(rows * vectors)), I64)
+        beside = builder.ptrtoint(cgutils.alloca_once(builder, ir.VectorType(I8, pixel), e.whole(rows * vectors)), I64)
         target = builder.select(whole, out, beside)
-        tblock = builder.select(whole, oblock, e.whole(rows * BYTES))
+        tblock = builder.select(whole, oblock, e.whole(rows * pixel))
         last = e.splat(after)
         with builder.if_else(builder.icmp_signed("!=", residual, e.whole(0))) as (added, plain):
             with added:
                 for p in range(rows):
                     for v in range(vectors):
-                        y = builder.fadd(sums[p][v], e.load(e.at(e.scaled(residual, rblock, v), p * BYTES)))
-                        e.store(e.rectify(y, last) if epilogue else y, e.at(e.scaled(target, tblock, v), p * BYTES))
+                        extra = e.load(e.at(e.scaled(residual, rblock, v), p * pixel), stored)
+                        if stored == "uint8":
+                            extra = e.fma(extra, ratio, shift)
+                        y = builder.fadd(sums[p][v], extra)
+                        y = e.rectify(y, last) if epilogue else y
+                        _emit_store(e, [[y]], zero, e.at(e.scaled(target, tblock, v), p * pixel), tblock, stored)
             with plain:
-                _emit_store(e, sums, target, tblock)
+                _emit_store(e, sums, zero, target, tblock, stored)
         with builder.if_then(builder.not_(whole)):
             for v in range(vectors):
                 def move(p: Any, _: list[Any], v: int = v) -> list[Any]:
-                    step = builder.mul(p, e.whole(BYTES))
-                    e.store(e.load(builder.add(e.scaled(target, tblock, v), step)),
-                            builder.add(e.scaled(out, oblock, v), step))
+                    step = builder.mul(p, e.whole(pixel))
+                    e.copy(builder.add(e.scaled(out, oblock, v), step), builder.add(e.scaled(target, tblock, v), step),
+                           pixel)
                     return []
 
                 e.loop(count, [], move)
@@ -142,26 +183,29 @@ def _tile(context, rows, vectors, depth, step, epilogue, depthwise, n, offsets, 
 @cache
 def tile_function(shape: Shape) -> Any:
     """The C function of a tile; the arguments are those of `_tile` behind its shape."""
-    rows, vectors, depth, step, epilogue, depthwise = shape
+    rows, vectors, depth, step, epilogue, depthwise, x, y = shape
 
     @compiled("void(int64, int64, int64, int64, int64, float32, int64, int64, float32, int64, int64, int64)")
     def tile(n, offsets, a, b, bias, slope, residual, rblock, after, out, oblock, count):
-        _tile(rows, vectors, depth, step, epilogue, depthwise, n, offsets, a, b, bias, slope, residual, rblock, after,
-              out, oblock, count)
+        _tile(rows, vectors, depth, step, epilogue, depthwise, x, y, n, offsets, a, b, bias, slope, residual, rblock,
+              after, out, oblock, count)
 
     return tile
 
 
 @intrinsic
-def zero_vector(context, address):
-    """16 zeros at an address."""
+def fill(context, address, value):
+    """16 bytes of a value at an address."""
 
     def generate(cx, builder, _, args):
-        e = Emit(builder)
-        e.store(e.constant(0), args[0])
+        kind = ir.VectorType(I8, GROUP)
+        undefined = ir.Constant(kind, ir.Undefined)
+        first = builder.insert_element(undefined, builder.trunc(args[1], I8), ir.Constant(I64, 0))
+        every = builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(ir.IntType(32), GROUP), [0] * GROUP))
+        builder.store(every, builder.inttoptr(args[0], kind.as_pointer())).align = 1
         return cx.get_dummy_value()
 
-    return types.void(types.int64), generate
+    return types.void(types.int64, types.int64), generate
 
 
 @intrinsic
@@ -190,5 +234,5 @@ def copy_vector(context, target, source):
     return types.void(types.int64, types.int64), generate
 
 
-__all__ = ["BYTES", "DEPTH", "LANES", "ROWS", "VECTORS", "WIDE", "Shape", "copy_vector", "prefetch", "rows_for",
-           "tile_function", "zero_vector"]
+__all__ = ["BYTES", "DEPTH", "GROUP", "LANES", "ROWS", "VECTORS", "WIDE", "Shape", "copy_vector", "fill",
+           "narrow_products", "prefetch", "rows_for", "tile_function"]

@@ -3,6 +3,10 @@
 Numba compiles scalar Python well, but a kernel that keeps 28 sums in registers must say so.  The kernels of this
 package are Numba intrinsics that emit LLVM IR over vectors of 16 floats, the lanes of a channel block; on machines
 with narrower registers LLVM splits each vector into two or four.
+
+Channels may be stored in fewer bits where the CPU multiplies them so: bfloat16 (the upper half of a float32) and
+uint8.  A word of 32 bits then holds two or four neighbouring channels, and one instruction multiplies them with two or
+four weights for each of 16 lanes and adds all up.  Whatever is not such a product computes in float32.
 """
 
 from __future__ import annotations
@@ -18,6 +22,25 @@ BYTES = 4 * LANES  # of a vector
 
 F32, I64, I32, I8 = ir.FloatType(), ir.IntType(64), ir.IntType(32), ir.IntType(8)
 VECTOR = ir.VectorType(F32, LANES)
+SIZES = {"float32": 4, "bfloat16": 2, "uint8": 1}  # bytes of a channel
+
+
+class BFloat(ir.Type):
+    """LLVM's bfloat, which llvmlite has no name for."""
+
+    def _to_string(self) -> str:
+        return "bfloat"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, BFloat)
+
+    def __hash__(self) -> int:
+        return hash(BFloat)
+
+
+STORED = {"bfloat16": ir.VectorType(BFloat(), LANES), "uint8": ir.VectorType(I8, LANES)}
+WHOLES = ir.VectorType(I32, LANES)
+PAIRS = ir.VectorType(BFloat(), 2 * LANES)
 
 
 class Emit:
@@ -40,13 +63,33 @@ class Emit:
         """base + step * times."""
         return self.b.add(base, self.b.mul(step, self.whole(times))) if times else base
 
-    def load(self, address: Any) -> Any:
-        value = self.b.load(self.b.inttoptr(address, VECTOR.as_pointer()))
-        value.align = 4
-        return value
+    def load(self, address: Any, stored: str = "float32") -> Any:
+        """The 16 channels at an address as floats."""
+        kind = STORED.get(stored, VECTOR)
+        value = self.b.load(self.b.inttoptr(address, kind.as_pointer()))
+        value.align = SIZES[stored]
+        if stored == "float32":
+            return value
+        return self.b.fpext(value, VECTOR) if stored == "bfloat16" else self.b.uitofp(value, VECTOR)
 
-    def store(self, value: Any, address: Any) -> None:
-        self.b.store(value, self.b.inttoptr(address, VECTOR.as_pointer())).align = 4
+    def store(self, value: Any, address: Any, stored: str = "float32") -> None:
+        """16 floats as channels: those of uint8 are rounded to the nearest number from 0 to 255."""
+        if stored == "bfloat16":
+            value = self.b.fptrunc(value, STORED[stored])
+        elif stored == "uint8":
+            value = self.larger(value, self.constant(0))
+            value = self.b.select(self.b.fcmp_ordered("<", value, self.constant(255)), value, self.constant(255))
+            kind = ir.FunctionType(VECTOR, [VECTOR])
+            near = self.b.call(cgutils.get_or_insert_function(self.b.module, kind, "llvm.nearbyint.v16f32"), [value])
+            value = self.b.trunc(self.b.fptosi(near, WHOLES), STORED[stored])
+        self.b.store(value, self.b.inttoptr(address, value.type.as_pointer())).align = SIZES[stored]
+
+    def copy(self, target: Any, source: Any, size: int) -> None:
+        """`size` bytes, a multiple of 16."""
+        kind = ir.VectorType(I8, size).as_pointer()
+        value = self.b.load(self.b.inttoptr(source, kind))
+        value.align = 1
+        self.b.store(value, self.b.inttoptr(target, kind)).align = 1
 
     def below(self, count: Any) -> Any:
         """Mask of the first `count` lanes."""
@@ -104,6 +147,18 @@ class Emit:
         """x * y + z, rounded once."""
         kind = ir.FunctionType(VECTOR, [VECTOR] * 3)
         return self.b.call(cgutils.get_or_insert_function(self.b.module, kind, "llvm.fma.v16f32"), [x, y, z])
+
+    def dot(self, word: Any, weights: Any, sums: Any, stored: str) -> Any:
+        """sums + word * weights, lane by lane; a narrow word holds several channels, whose products are added up.
+
+        Both factors are given as vectors of floats whatever their bits mean; sums of uint8 are whole numbers."""
+        if stored == "float32":
+            return self.fma(word, weights, sums)
+        kind, name = {"bfloat16": (PAIRS, "llvm.x86.avx512bf16.dpbf16ps.512"),
+                      "uint8": (WHOLES, "llvm.x86.avx512.vpdpbusd.512")}[stored]
+        function = ir.FunctionType(sums.type, [sums.type, kind, kind])
+        return self.b.call(cgutils.get_or_insert_function(self.b.module, function, name),
+                           [sums, self.b.bitcast(word, kind), self.b.bitcast(weights, kind)])
 
     def larger(self, x: Any, y: Any) -> Any:
         """x where x > y, else y: a NaN in x gives way, a NaN in y stays, as `if x > y` does."""

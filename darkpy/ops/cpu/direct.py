@@ -26,6 +26,11 @@ def fill_row(address, size, value):
 
 
 @njit
+def clear_row(address, pixels):
+    fill_row(address, pixels * BYTES, 0)
+
+
+@njit
 def clear_edges(base, row, width, lead, trail, first, last, height, pixel=BYTES, zero=0):
     """Zero the border of one plane beside rows first..last, and above and below it where these rows touch its ends.
 

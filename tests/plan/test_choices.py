@@ -5,6 +5,7 @@ import pytest
 
 from darkpy.plan import choose
 from darkpy.plan.choose import FRESH, TILES, Choice
+from darkpy.plan.narrow import Forms
 from darkpy.plan.passes import optimise
 from darkpy.plan.trace import trace
 from tests.plan import harness
@@ -19,7 +20,7 @@ SHAPES = {"one tile": (4, 4), "parts of tiles": (13, 9), "many tiles": (31, 26)}
 def test_each_way(tile, fresh, size, monkeypatch):
     height, width = SHAPES[size]
     net = harness.net_of(conv(84, 1) + conv(49, 3) + conv(33, 1), width=width, height=height)
-    monkeypatch.setattr(choose, "select", lambda program, budget=None: {
+    monkeypatch.setattr(choose, "select", lambda program, forms, memory: {
         id(step): Choice(tile, 0, 0, fresh) if step.op == "conv" and step.args[1].shape[2] == 3 else Choice(0, 0, 0)
         for step in program.steps})
     plan = net.plan()
@@ -35,6 +36,6 @@ def test_budget(times):
     net = harness.net_of(conv(64, 3) + conv(256, 3) + conv(512, 3), width=26, height=26)
     program = optimise(trace(net.layers, net.wiring, net.input_shape, 1, net.output_layers))
     raw = sum(layer.params["weights"].nbytes for layer in net.layers)
-    chosen = choose.select(program, times * raw)
+    chosen = choose.select(program, Forms(program), times)
     assert len(chosen) == 3
     assert sum(choice.nbytes for choice in chosen.values()) <= times * raw

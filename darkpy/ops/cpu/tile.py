@@ -28,7 +28,7 @@ from numba.core import cgutils
 
 from darkpy.jit import intrinsic, numba
 from darkpy.ops.cpu.tasks import compiled
-from darkpy.ops.cpu.vector import BYTES, I8, I64, LANES, SIZES, VECTOR, WHOLES, Emit, ir
+from darkpy.ops.cpu.vector import BYTES, I8, I64, LANES, SIZES, VECTOR, WHOLES, Emit
 
 DEPTH = 4  # words of channels per turn of the inner loop; longer turns spill registers
 GROUP = 4 * DEPTH  # bytes of them

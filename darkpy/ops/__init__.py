@@ -42,6 +42,14 @@ class Cpu(Reference):
 
     name = "cpu"
 
+    def __init__(self) -> None:
+        from darkpy.ops.cpu.workspace import Pool
+
+        self.pool = Pool()
+
+    def empty(self, shape: spec.Shape, dtype: Any) -> Array:
+        return self.pool.empty(shape) if dtype == "float32" else super().empty(shape, dtype)
+
     def kernel(self, op: str) -> Any:
         """The function that fills an op's outputs, which come first; None where there is only the reference."""
         from darkpy.ops import cpu

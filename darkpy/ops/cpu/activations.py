@@ -12,16 +12,18 @@ SLOPES = {"linear": 1.0, "leaky": 0.1, "relu": 0.0, "relie": 0.01}  # y = x for 
 @njit(parallel=True)
 def rectify(y, x, slope):
     for block in prange((x.size + BLOCK - 1) // BLOCK):
-        for i in range(block * BLOCK, min(x.size, (block + 1) * BLOCK)):
-            v = x[i]
-            y[i] = v if v > 0 else slope * v
+        source, target = x[block * BLOCK : (block + 1) * BLOCK], y[block * BLOCK : (block + 1) * BLOCK]
+        for i in range(source.size):
+            v = source[i]
+            target[i] = v if v > 0 else slope * v
 
 
 @njit(parallel=True)
 def logistic(y, x):
     for block in prange((x.size + BLOCK - 1) // BLOCK):
-        for i in range(block * BLOCK, min(x.size, (block + 1) * BLOCK)):
-            y[i] = np.float32(1) / (np.float32(1) + np.exp(-x[i]))
+        source, target = x[block * BLOCK : (block + 1) * BLOCK], y[block * BLOCK : (block + 1) * BLOCK]
+        for i in range(source.size):
+            target[i] = np.float32(1) / (np.float32(1) + np.exp(-source[i]))
 
 
 def activation(y, x, *, kind):
@@ -38,8 +40,10 @@ def activation(y, x, *, kind):
 @njit(parallel=True)
 def rectify_dx(dx, dy, y, slope):
     for block in prange((y.size + BLOCK - 1) // BLOCK):
-        for i in range(block * BLOCK, min(y.size, (block + 1) * BLOCK)):
-            dx[i] = dy[i] if y[i] > 0 else slope * dy[i]
+        some = slice(block * BLOCK, (block + 1) * BLOCK)
+        target, d, out = dx[some], dy[some], y[some]
+        for i in range(out.size):
+            target[i] = d[i] * (np.float32(1) if out[i] > 0 else slope)
 
 
 def activation_dx(dx, dy, y, x, *, kind):

@@ -17,6 +17,19 @@ CASES = [  # images, channels, filters, height, width, kernel, other arguments
     (2, 24, 24, 7, 9, 3, {"pad": 2}),
     (4, 16, 32, 60, 52, 3, {"pad": 1}),  # bands of tiles, in all three
     (2, 64, 128, 4, 4, 3, {"pad": 1}),
+    (2, 3, 16, 50, 70, 3, {"pad": 1}),
+    (2, 5, 37, 13, 13, 1, {}),
+    (3, 16, 50, 9, 17, 3, {"pad": 1, "stride": (2, 2)}),
+    (2, 64, 33, 40, 41, 3, {"pad": 1, "stride": (2, 2)}),
+    (2, 70, 20, 9, 7, 3, {"pad": 1, "stride": (2, 1)}),  # more windows than a panel has rows
+    (2, 3, 5, 15, 16, 5, {"pad": 2, "stride": (2, 3)}),
+    (1, 4, 6, 12, 13, 3, {"pad": 2, "dilation": 2}),
+    (2, 4, 6, 12, 13, 1, {"stride": (2, 2)}),
+    (1, 2, 3, 9, 9, 2, {"stride": (3, 3)}),
+    (2, 12, 6, 11, 12, 3, {"pad": 1, "groups": 3}),
+    (2, 8, 16, 6, 5, 1, {"groups": 4}),
+    (2, 7, 7, 11, 12, 3, {"pad": 1, "groups": 7}),
+    (2, 7, 7, 11, 12, 3, {"pad": 1, "stride": (2, 2), "dilation": 2, "groups": 7}),
 ]
 
 
@@ -44,9 +57,9 @@ def test_agrees_with_the_reference(case):
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(1, 3), st.integers(1, 40), st.integers(1, 40), st.integers(3, 20), st.integers(3, 20),
-       st.sampled_from([1, 3]), st.integers(0, 2))
-def test_any_size(n, c, f, h, w, k, pad):
-    check(n, c, f, h, w, k, {"pad": pad})
+       st.sampled_from([1, 2, 3]), st.integers(0, 2), st.integers(1, 3), st.integers(1, 3))
+def test_any_size(n, c, f, h, w, k, pad, down, right):
+    check(n, c, f, h, w, k, {"pad": pad, "stride": (down, right)})
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -15,22 +15,22 @@ from darkpy.ops.cpu.vector import Emit
 
 
 @intrinsic
-def load_pixels(context, target, source, plane, pixels, channels):
+def load_pixels(context, target, apart, source, plane, pixels, channels):
     """`pixels` (at most 16) floats of `channels` (at most 16) planes, `plane` bytes apart, to 16 vectors of a pixel's
-    channels; what is missing is 0."""
+    channels, `apart` bytes apart; what is missing is 0."""
 
     def generate(cx, builder, _, args):
-        target, source, plane, pixels, channels = args
+        target, apart, source, plane, pixels, channels = args
         e = Emit(builder)
         rows = []
         for c in range(LANES):
             there = builder.select(builder.icmp_signed("<", e.whole(c), channels), pixels, e.whole(0))
             rows.append(e.load_some(e.scaled(source, plane, c), e.below(there)))
         for p, row in enumerate(e.transposed(rows)):
-            e.store(row, e.at(target, p * BYTES))
+            e.store(row, e.scaled(target, apart, p))
         return cx.get_dummy_value()
 
-    return types.void(*[types.int64] * 5), generate
+    return types.void(*[types.int64] * 6), generate
 
 
 @intrinsic
@@ -59,7 +59,7 @@ def load_rows(strip, pitch, x, channels, height, width, first, rows, left):
             source = x + (first + i) * width * 4
             clear_row(out, left)
             for j in range(0, width, LANES):
-                load_pixels(out + (left + j) * BYTES, source + j * 4, height * width * 4, min(LANES, width - j),
+                load_pixels(out + (left + j) * BYTES, BYTES, source + j * 4, height * width * 4, min(LANES, width - j),
                             channels)
             clear_row(out + (left + width) * BYTES, pitch - left - width)
         else:

@@ -297,7 +297,6 @@ def correlate(y: np.ndarray, x: np.ndarray, w: np.ndarray, pad: int, flip: bool 
     """
     n, c, h, width = x.shape
     _, f, oh, ow = y.shape
-    w = np.ascontiguousarray(w)
     output, inner = (TAPS * 4, f * TAPS * 4) if flip else (c * TAPS * 4, TAPS * 4)
     down, across = -(-oh // M), -(-ow // M)
     total, threads = n * down, threads_allowed()

@@ -202,10 +202,14 @@ class Network:
             raise UsageError(f"{self.graph.path}: no loss layer (cost, softmax, yolo, region, ...): nothing to train")
         return sum(costs) / len(costs)
 
-    def backward(self) -> None:
-        """After `loss`: adds the gradients of this batch to `grads`: true gradients, minus Darknet's delta."""
+    def backward(self, input_gradient: bool = False) -> None:
+        """After `loss`: adds the gradients of this batch to `grads`: true gradients, minus Darknet's delta.
+
+        `input_gradient` leaves that for the net's input in `tape.grads[-1]`, for which the first layer has to work.
+        """
         tape = self.tape
         grads: dict[int, Any] = {}
+        stop = max((i for i, layer in enumerate(self.layers) if layer.config.stopbackward), default=-1)
         for i in range(len(self.layers) - 1, -1, -1):
             layer = self.layers[i]
             if layer.config.stopbackward:
@@ -218,10 +222,12 @@ class Network:
             elif dy is None:
                 continue
             else:
+                layer.wants_dx = input_gradient or any(s > stop for s in self.wiring[i])
                 back = layer.backward(self.ops, dy, tape.saved[i])
             for s, dx in zip(self.wiring[i], back if isinstance(back, tuple) else (back,), strict=True):
-                # a value read by several layers has the sum of their gradients
-                grads[s] = self.ops.add(grads[s], dx) if s in grads else dx
+                if dx is not None:
+                    # a value read by several layers has the sum of their gradients
+                    grads[s] = self.ops.add(grads[s], dx) if s in grads else dx
         self.tape.grads = grads
 
     def update(self, lr: float, momentum: float, decay: float) -> None:

@@ -111,7 +111,8 @@ class Layer:
 
     `declared` maps a parameter's name to its Param, in the order of a weights file.  `params` holds the arrays once
     `allocate` was called, `grads` what backward adds up, `moments` what the optimizer remembers.  `state` is what a
-    recurrent layer carries between calls.
+    recurrent layer carries between calls.  `wants_dx`: whether the gradient for the input is of use to anyone; where
+    it is not, `backward` may return None for it.
     """
 
     kind: ClassVar[str] = ""
@@ -129,6 +130,7 @@ class Layer:
         self.grads: dict[str, Array] = {}
         self.moments: dict[str, Array] = {}
         self.state: dict[str, Array] = {}
+        self.wants_dx = True
         self.random: np.random.Generator = np.random.default_rng(0)  # the net's own, once it is part of one
 
     @classmethod

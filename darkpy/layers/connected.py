@@ -40,6 +40,8 @@ class Connected(Layer):
         rows, rest = saved
         dz = finish_backward(self, ops, dy, rest)
         self.accumulate(ops, "weights", ops.linear_dw(dz, rows))
+        if not self.wants_dx:
+            return None
         return ops.reshape(ops.linear_dx(dz, self.params["weights"]), shape=self.in_shapes[0])
 
     @property

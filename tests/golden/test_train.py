@@ -100,7 +100,7 @@ class Recording:
         backward = self.net.backward
 
         def remember():
-            backward()
+            backward(input_gradient=True)
             momentum = 0 if self.net.config.adam else self.net.config.momentum
             for i, layer in enumerate(self.net.layers):
                 for key, param in layer.params.items():

@@ -9,12 +9,12 @@ import numpy as np
 
 from darkpy.jit import threads_allowed
 from darkpy.ops.cpu import bits
-from darkpy.ops.cpu.bits import PIECES, Shape, bit_tile
+from darkpy.ops.cpu.bits import HALF, Shape, bit_tile
 from darkpy.ops.cpu.tasks import arguments
-from darkpy.ops.cpu.tile import rows_for
+from darkpy.ops.cpu.tile import DEPTH, rows_for
 from darkpy.ops.signs import Signs
-from darkpy.plan.blocked import LANES, WORD, Bits, Blocked
-from darkpy.plan.convolution import Conv, Packed, Part, aligned, padded, shifted, spans
+from darkpy.plan.blocked import LANES, Bits, Blocked
+from darkpy.plan.convolution import Conv, Direct, Packed, Part, aligned, padded, shifted, spans
 from darkpy.plan.kernels import Call, Kernel
 from darkpy.plan.trace import Scaled, Step, Value
 
@@ -28,13 +28,18 @@ def signs_of(weights: Any) -> Signs | None:
     return weights if isinstance(weights, Signs) else None
 
 
+def stays_binary(step: Step) -> bool:
+    """Whether a convolution keeps its weights as bits."""
+    signs = signs_of(step.args[1]) if step.op == "conv" else None
+    return signs is not None and step.kw.get("groups", 1) == 1 and signs.shape[1] >= FEWEST
+
+
 def takes_bits(step: Step, x: Value) -> bool:
-    """Whether a step is a convolution of the signs `x` with binary weights that bits can do."""
-    if step.op != "conv" or step.args[0] is not x or (signs := signs_of(step.args[1])) is None:
+    """Whether a step is a convolution of the signs `x` that bits can do."""
+    if step.args[0] is not x or not stays_binary(step):
         return False
-    _, c, k, _ = signs.shape
-    one = step.kw.get("groups", 1) == 1 == len(set(step.kw.get("stride", (1, 1))))
-    return one and c >= FEWEST and 2 * c * k * k < EXACT
+    _, c, k, _ = step.args[1].shape
+    return 2 * c * k * k < EXACT and len(set(step.kw.get("stride", (1, 1)))) == 1
 
 
 @dataclass
@@ -163,15 +168,17 @@ class Xnor(Kernel):
         res = memory.place(self.residual) if self.residual else (0, 0, 0, 0)
         bias, scale = padded(conv.bias, filters), padded(self.packed.scale, filters)
         limits = self.limits.padded(filters) if self.limits else np.zeros(0, np.float32)
-        p, q, word = np.indices((k, k, x.blocks)).reshape(3, -1)
-        table = ((p * conv.dilation - conv.pad) * row + (q * conv.dilation - conv.pad) * x.pixel + word * block)
+        halves = halves_of(x.shape[1])
+        p, q, part = np.indices((k, k, -(-x.shape[1] // HALF) // halves)).reshape(3, -1)
+        table = ((p * conv.dilation - conv.pad) * row + (q * conv.dilation - conv.pad) * x.pixel
+                 + part * halves // 2 * block + part * halves % 2 * 4)
         table = np.ascontiguousarray(table.astype(np.int64))
         sums, rows, columns = self.base()
         pixels = rows_for(ow, tuple(rows for rows in bits.ROWS if rows <= ow))
         calls = []
         for first, count, vectors, packed, *_ in self.packed.parts:
             bands, groups = self.split(count)
-            tile = bit_tile(Shape(pixels, vectors, conv.stride[1], signs=int(self.limits is not None)))
+            tile = bit_tile(Shape(pixels, vectors, halves, conv.stride[1], signs=int(self.limits is not None)))
             skip = first * LANES * 4
             assert not (self.limits and first), "words are whole, so there is no odd block"
             slots = arguments(
@@ -192,19 +199,55 @@ class Xnor(Kernel):
         return max(1, min(oh, -(-parts // (n * groups)))), groups
 
 
+class OneBit(Direct):
+    """Direct convolution of floats with binary weights, which are kept as bits: each thread unpacks those of a block
+    of filters before it walks the rows."""
+
+    positive: Any = None  # which weights are, until they are packed
+
+    def __init__(self, conv: Conv, x: Blocked, out: Blocked, residual: Blocked | None):
+        if not conv.packed.parts:
+            conv.packed.scale = conv.weights.factor * conv.factor
+            self.positive = conv.weights.positive()
+        super().__init__(conv, x, out, residual)
+        self.positive = None
+        self.algorithm += ", 1 bit"
+        self.scale = padded(self.packed.scale, out.blocks)
+        self.panel = max(part.weights[0].size * LANES * 4 for part in self.packed.parts)
+        self.need_scratch(threads_allowed() * self.panel)
+
+    def pack(self, first: int, count: int, vectors: int) -> Part:
+        """Bits (blocks, K*K, groups of channels, 4, vectors) of 16 filters each."""
+        f, c, k, _ = self.conv.weights.shape
+        wide = np.zeros((count * vectors * LANES, k * k, -(-c // DEPTH) * DEPTH), bool)
+        some = self.positive[first * LANES : (first + count * vectors) * LANES]
+        wide[: len(some), :, :c] = some.reshape(len(some), c, k * k).transpose(0, 2, 1)
+        lanes = np.ascontiguousarray(wide.reshape(count, vectors, LANES, k * k, -1, DEPTH).transpose(0, 3, 4, 5, 1, 2))
+        return Part(first, count, vectors, np.packbits(lanes, axis=-1, bitorder="little").view("<u2")[..., 0])
+
+    def unpacking(self, memory: Any, first: int, packed: np.ndarray, vectors: int) -> tuple[int, ...]:
+        return (bits.spread(vectors).address, memory.array(self.scratch).ctypes.data, self.panel,
+                self.scale.ctypes.data + first * LANES * 4, packed[0].size // vectors)
+
+
+def halves_of(channels: int) -> int:
+    """Half words in a turn of the inner loop: both of a word, or one where their number is odd."""
+    return 1 if -(-channels // HALF) % 2 else 2
+
+
 def pack(packed: Packed, signs: Signs, factor: np.ndarray, flipped: np.ndarray) -> None:
     """Fill `packed` with the words of binary weights (see ops/cpu/bits.py) for a map with these channels flipped.
 
     `factor` (F,) stands for a folded batch normalisation."""
     f, c, k, _ = signs.shape
-    blocks, words = -(-f // LANES), -(-c // WORD)
-    ones = np.zeros((blocks * LANES, k, k, words * WORD), bool)
+    blocks, halves = -(-f // LANES), halves_of(c)
+    ones = np.zeros((blocks * LANES, k, k, -(-c // HALF) * HALF), bool)
     ones[:f, ..., :c] = signs.positive().transpose(0, 2, 3, 1) ^ flipped
     packed.ones = np.ascontiguousarray(ones.sum(3, dtype=np.int32).transpose(1, 2, 0))
     packed.scale = signs.factor * factor
     lanes = np.packbits(ones, axis=-1, bitorder="little").view("<u4").reshape(blocks, LANES, -1)  # of each filter
     for first, count, vectors in spans(blocks):
-        part = lanes[first : first + count * vectors].reshape(count, vectors, LANES, -1, PIECES)
-        store = aligned((count, part.shape[3], PIECES, vectors, LANES)).view(np.uint32)
+        part = lanes[first : first + count * vectors].reshape(count, vectors, LANES, -1, halves)
+        store = aligned((count, part.shape[3], halves, vectors, LANES)).view(np.uint32)
         store[...] = part.transpose(0, 3, 4, 1, 2)
         packed.parts.append(Part(first, count, vectors, store))

@@ -13,6 +13,7 @@ from typing import Any
 from darkpy.jit import threads_allowed
 from darkpy.ops.cpu.tile import DEPTH, LANES
 from darkpy.ops.cpu.vector import SIZES
+from darkpy.plan.binary import stays_binary
 from darkpy.plan.blocked import Blocked
 from darkpy.plan.convolution import Conv, Depthwise, Direct, Winograd
 from darkpy.plan.kernels import Kernel
@@ -89,7 +90,7 @@ def select(program: Program, forms: Forms, memory: float = RAW_TIMES) -> dict[in
     lists: dict[int, list[Choice]] = {}
     raw = 0
     for step in program.steps:
-        if isinstance(step, Step) and step.op == "conv" and isinstance(step.args[0], Value):
+        if isinstance(step, Step) and step.op == "conv" and isinstance(step.args[0], Value) and not stays_binary(step):
             w = tuple(step.args[1].shape)
             raw += 4 * w[0] * w[1] * w[2] * w[3]
             found = choices(step.args[0].shape, w, step.outs[0].shape, step.kw, forms.of(step.args[0]).dtype)

@@ -16,6 +16,7 @@ from darkpy.plan.blocked import PIXEL, Blocked
 from darkpy.plan.kernels import Call, Kernel
 
 L2 = 1 << 20  # bytes of second-level cache to aim at
+PLAIN = (0,) * 5  # arguments about unpacking, of weights that are floats
 L3 = 24 << 20  # the same of the third
 SHORT = {"float32": "", "bfloat16": " bf16", "uint8": " int8"}  # names of products in an explanation
 
@@ -228,9 +229,14 @@ class Direct(Kernel):
                 packed.ctypes.data, packed[0].nbytes, table.ctypes.data, table.shape[1],
                 table.strides[0] if len(table) > 1 else 0, records.ctypes.data, src, shifted(dst, first),
                 shifted(res, first), oh, ow, count, bands, groups, y.border, conv.slope, conv.after, tile.address,
-                shape.rows, vectors, shape.record * PIXEL, y.pixel, y.form.zero)
+                shape.rows, vectors, shape.record * PIXEL, y.pixel, y.form.zero,
+                self.unpacking(memory, first, packed, vectors))
             calls.append(Call(n * groups * bands, direct.direct(), slots, (table, records, packed)))
         return calls
+
+    def unpacking(self, memory: Any, first: int, packed: np.ndarray, vectors: int) -> tuple[int, ...]:
+        """The last arguments of the task: these weights are floats."""
+        return PLAIN
 
 
 class Depthwise(Kernel):
@@ -270,7 +276,7 @@ class Depthwise(Kernel):
             self.weights.ctypes.data, self.weights[0].nbytes, table.ctypes.data, table.shape[1], table.strides[0],
             bias.ctypes.data, (base, image, conv.stride[1] * PIXEL, conv.stride[0] * row), memory.place(y), res, oh,
             ow, y.blocks, bands, y.blocks, y.border, conv.slope, conv.after, tile_function(shape).address, shape.rows,
-            1, PIXEL, PIXEL, 0)
+            1, PIXEL, PIXEL, 0, PLAIN)
         return [Call(n * y.blocks * bands, direct.direct(), slots, (table, bias, self.weights))]
 
 

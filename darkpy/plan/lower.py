@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from darkpy.ops.cpu.activations import SLOPES
+from darkpy.ops.cpu.bits import HALF
 from darkpy.ops.signs import Signs
 from darkpy.ops.spec import Shape
-from darkpy.plan import choose, convolution, kernels
-from darkpy.plan.binary import Limits, PackSigns, PoolBits, Xnor, takes_bits
-from darkpy.plan.blocked import FLOAT, LANES, WORD, Bits, Blocked, Form
+from darkpy.plan import choose, convolution, kernels, passes
+from darkpy.plan.binary import Limits, OneBit, PackSigns, PoolBits, Xnor, stays_binary, takes_bits
+from darkpy.plan.blocked import FLOAT, LANES, Bits, Blocked, Form
 from darkpy.plan.convolution import Conv, Packed
 from darkpy.plan.narrow import Forms
 from darkpy.plan.trace import Program, Scaled, Step, Value
@@ -103,7 +104,7 @@ class Lowering:
             return False
         groups = step.kw.get("groups", 1)
         f, cg = weights.shape[:2]
-        if isinstance(weights, Signs) and x not in self.bits:
+        if isinstance(weights, Signs) and not stays_binary(step):
             weights = weights.array()
         if groups > 1 and not (cg == 1 and f == groups) and (cg % 4 or (f // groups) % LANES) and (
                 f % LANES or LANES * convolution.VECTORS % (f // groups)):
@@ -112,21 +113,13 @@ class Lowering:
         count = self.convolutions[step.layer] = self.convolutions.get(step.layer, 0) + 1
         conv.packed = self.packs.setdefault((step.layer, count), conv.packed)
         value = step.outs[0]
-        residual: Value | None = None
         if bias := self.follower(value, "add_bias"):
             conv.bias = bias.args[1]
             value = self.absorb(bias)
-        if (act := self.follower(value, "activation")) and act.kw["kind"] in SLOPES:
-            conv.slope = SLOPES[act.kw["kind"]]
-            value = self.absorb(act)
-        if (join := self.follower(value, "shortcut")) and self.joins(join):
-            residual = join.args[1] if join.args[0] is value else join.args[0]
-            value = self.absorb(join)
-            if (act := self.follower(value, "activation")) and act.kw["kind"] in SLOPES:
-                conv.after = SLOPES[act.kw["kind"]]
-                value = self.absorb(act)
-        if x in self.bits:
-            self.xnor(conv, self.bits[x], value, self.as_map(residual, step.layer) if residual is not None else None)
+        value, residual = self.epilogue(conv, value)
+        if isinstance(weights, Signs):
+            extra = self.as_map(residual, step.layer) if residual is not None else None
+            self.binary(conv, x, value, extra)
             step.args = (x,)
             return True
         choice = conv.packed.choice = conv.packed.choice or self.choices[id(step)]
@@ -152,21 +145,24 @@ class Lowering:
 
     # -- bits: what exists only to be asked for its sign -----------------------------------------------------------
 
-    def xnor(self, conv: Conv, x: Bits, value: Value, residual: Blocked | None) -> None:
-        """A convolution of bits; to bits where only the signs of its result, or of its pooled result, are read."""
+    def binary(self, conv: Conv, x: Value, value: Value, residual: Blocked | None) -> None:
+        """A convolution with binary weights, of bits or of floats; of bits to bits where only the signs of its result,
+        or of its pooled result, are read."""
         pool = self.follower(value, "maxpool")
         pool = pool if pool and self.pools(pool) else None
         last = pool.outs[0] if pool else value
         found = self.signs_from(self.follower(last, "batchnorm", "quantize"))
-        if found and residual is None and value.shape[1] % WORD == 0:
+        if x not in self.bits:
+            self.steps.append(OneBit(conv, self.as_map(x, conv.layer), self.new_map(value), residual))
+        elif found and residual is None and value.shape[1] % HALF == 0:
             limits, chain = found
             out = Bits(value.shape, value.name, limits.flipped)
-            self.steps.append(Xnor(conv, x, out, limits=limits))
+            self.steps.append(Xnor(conv, self.bits[x], out, limits=limits))
             self.finish_signs(out, pool, chain)
         else:
-            self.steps.append(Xnor(conv, x, self.new_map(value), residual))
+            self.steps.append(Xnor(conv, self.bits[x], self.new_map(value), residual))
         self.release(conv.layer, conv.weights.source)
-        conv.weights = np.broadcast_to(np.float32(0), conv.weights.shape)
+        conv.weights = np.broadcast_to(np.float32(0), conv.weights.shape)  # only the shape is needed from now on
 
     def signs_from(self, step: Step | None) -> tuple[Limits, list[Step]] | None:
         """How the bits behind a step, a batch norm or the signs, follow from its input, and the steps that this takes;
@@ -204,7 +200,36 @@ class Lowering:
         self.finish_signs(out, pool, chain)
         return True
 
-    lower_batchnorm = lower_quantize
+    def lower_batchnorm(self, step: Step) -> bool:
+        """Bits, if only signs of it are read; else a factor and an offset for each channel: a convolution, too."""
+        if self.lower_quantize(step):
+            return True
+        x = step.args[0]
+        if x not in self.maps or any(isinstance(a, Value) for a in step.args[1:]):
+            return False
+        factor, offset = passes.affine(*step.args[1:], **step.kw)
+        channels = len(factor)
+        ones = np.ones((channels, 1, 1, 1), np.float32)
+        conv = Conv(step.layer, ones, factor, offset, groups=channels)
+        value, residual = self.epilogue(conv, step.outs[0])
+        extra = self.as_map(residual, step.layer) if residual is not None else None
+        self.steps.append(convolution.Depthwise(conv, self.as_map(x, step.layer), self.new_map(value), extra))
+        return True
+
+    def epilogue(self, conv: Conv, value: Value) -> tuple[Value, Value | None]:
+        """Take what follows a convolution into it: an activation, a shortcut, another activation; (the last of these
+        values, what the shortcut adds)."""
+        residual: Value | None = None
+        if (act := self.follower(value, "activation")) and act.kw["kind"] in SLOPES:
+            conv.slope = SLOPES[act.kw["kind"]]
+            value = self.absorb(act)
+        if (join := self.follower(value, "shortcut")) and self.joins(join):
+            residual = join.args[1] if join.args[0] is value else join.args[0]
+            value = self.absorb(join)
+            if (act := self.follower(value, "activation")) and act.kw["kind"] in SLOPES:
+                conv.after = SLOPES[act.kw["kind"]]
+                value = self.absorb(act)
+        return value, residual
 
     def absorb(self, step: Step) -> Value:
         """Take a step into the kernel being built; its output is the kernel's then."""

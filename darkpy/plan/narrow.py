@@ -14,6 +14,7 @@ import numpy as np
 
 from darkpy.errors import UsageError
 from darkpy.ops.cpu.tile import narrow_products
+from darkpy.plan.binary import stays_binary
 from darkpy.plan.blocked import BFLOAT, FLOAT, Form
 from darkpy.plan.trace import Program, Step, Value
 
@@ -59,7 +60,7 @@ class Forms:
 
     def stored(self, value: Value) -> Form:
         """The form in which a kernel writes it."""
-        read = any(step.op in ON_MAPS for step in self.readers.get(value, ()))
+        read = any(step.op in ON_MAPS and not stays_binary(step) for step in self.readers.get(value, ()))
         return self.of(value) if read and value not in self.program.outputs else FLOAT
 
     def shared(self, ranges: Mapping[int, Range]) -> dict[Value, Range]:

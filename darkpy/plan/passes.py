@@ -74,12 +74,17 @@ def fold_batchnorm(program: Program) -> None:
                 isinstance(a, Value) or id(a) in written for a in (*step.args[1:], conv.args[1])):
             folded.append(step)
             continue
-        _, mean, variance, scales, biases = (np.asarray(a, np.float64) for a in (0, *step.args[1:]))
-        factor = scales / np.sqrt(variance + step.kw["eps"])
-        conv.args = (conv.args[0], Scaled(conv.args[1], factor.astype(np.float32)))
-        folded.append(Step("add_bias", (step.args[0], (biases - mean * factor).astype(np.float32)), {}, step.outs,
-                           step.layer))
+        factor, offset = affine(*step.args[1:], **step.kw)
+        conv.args = (conv.args[0], Scaled(conv.args[1], factor))
+        folded.append(Step("add_bias", (step.args[0], offset), {}, step.outs, step.layer))
     program.steps = folded
+
+
+def affine(mean: Any, variance: Any, scales: Any, biases: Any, eps: float) -> tuple[np.ndarray, np.ndarray]:
+    """Batch normalisation with fixed statistics as a factor and an offset for each channel."""
+    mean, variance, scales, biases = (np.asarray(a, np.float64) for a in (mean, variance, scales, biases))
+    factor = scales / np.sqrt(variance + eps)
+    return factor.astype(np.float32), (biases - mean * factor).astype(np.float32)
 
 
 def drop_dead(program: Program) -> None:

@@ -27,12 +27,14 @@ def variants() -> Iterator[tuple[str, Callable[..., Any], tuple[Any, ...]]]:
             yield group, tile_function, (Shape(rows, vectors, depth, step),)
         for step in (1, 2):
             yield group, tile_function, (Shape(rows, 1, 1, step, depthwise=1),)
+    for vectors in sorted({1, VECTORS}):
+        yield "binary weights", bits.spread, (vectors,)
     for rows in bits.ROWS:
         group = f"binary convolutions in tiles of {rows}"
-        for step, vectors in product((1, 2), sorted({1, VECTORS})):
-            yield group, bits.bit_tile, (bits.Shape(rows, vectors, step),)
+        for halves, step, vectors in product((1, 2), (1, 2), sorted({1, VECTORS})):
+            yield group, bits.bit_tile, (bits.Shape(rows, vectors, halves, step),)
             if vectors == VECTORS:
-                yield group, bits.bit_tile, (bits.Shape(rows, vectors, step, signs=1),)
+                yield group, bits.bit_tile, (bits.Shape(rows, vectors, halves, step, signs=1),)
     group = "Winograd's algorithm"
     for rows, vectors in product(ROWS, sorted({1, VECTORS})):
         yield group, tile_function, (Shape(rows, vectors, epilogue=0),)

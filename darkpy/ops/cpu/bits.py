@@ -20,47 +20,39 @@ import re
 from functools import cache
 from typing import Any, NamedTuple
 
-import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from darkpy.jit import intrinsic, njit, numba
+from darkpy.jit import intrinsic, njit
 from darkpy.ops.cpu.direct import clear_edges
 from darkpy.ops.cpu.tasks import call, compiled, ints, number, task
-from darkpy.ops.cpu.tile import WIDE
+from darkpy.ops.cpu.tile import WIDE, has
 from darkpy.ops.cpu.vector import BYTES, I8, I32, I64, LANES, VECTOR, Emit
 
 WORD = 64  # channels in a word of a map
 PIXEL = WORD // 8  # bytes
-PIECES = 2  # words of 32 bits, a lane of a vector each
+HALF = 32  # channels in a half of it, a lane of a vector
 COUNTERS = ir.VectorType(I32, LANES)
 SHORT = ir.IntType(16)
 POPCOUNT_CPUS = re.compile(r"avx512vpopcntdq|icelake|sapphirerapids|emeraldrapids|graniterapids|tigerlake|rocketlake|"
                            r"knm|znver[4-9]")
-RUN = 31 // PIECES  # turns after which counters of bytes might overflow: 31 words of at most 8 ones a byte
+LONGEST = 31  # halves whose ones, at most 8 in each byte, a byte can count
 
 
-def counts_words() -> bool:
-    """Whether the CPU Numba compiles for counts the ones of 16 words in one instruction."""
-    if numba.config.CPU_FEATURES:
-        return "+avx512vpopcntdq" in numba.config.CPU_FEATURES
-    if numba.config.CPU_NAME:
-        return bool(POPCOUNT_CPUS.search(numba.config.CPU_NAME))
-    return bool(llvm.get_host_cpu_features().get("avx512vpopcntdq", False))
-
-
-COUNTS_WORDS = counts_words()
+COUNTS_WORDS = has("avx512vpopcntdq", POPCOUNT_CPUS)  # the ones of 16 words in one instruction
 ROWS = (14, 13, 10, 7, 4, 2, 1) if WIDE else (4, 3, 2, 1)
 
 
 class Shape(NamedTuple):
-    """What a tile is compiled for.  `step` counts input pixels from one output pixel to the next; `scaled`: a factor
-    for each pixel; `signs`: the result is stored as bits; `words`: ones are counted in words, not in bytes."""
+    """What a tile is compiled for.  `halves` of a word in a turn; `step` counts input pixels from one output pixel to
+    the next; `scaled`: a factor for each pixel; `signs`: the result is stored as bits; `words`: ones are counted in
+    words, not in bytes."""
 
     rows: int
     vectors: int
+    halves: int = 2
     step: int = 1
     scaled: int = 0
     signs: int = 0
@@ -100,7 +92,8 @@ class EmitBits(Emit):
 
 def _emit_counts(e: EmitBits, shape: Shape, n: Any, offsets: Any, a: Any, b: Any) -> list[list[Any]]:
     """popcount(a ^ w) of each pixel (row) and filter (lane of a vector)."""
-    rows, vectors = shape.rows, shape.vectors
+    rows, vectors, halves = shape.rows, shape.vectors, shape.halves
+    longest = LONGEST // halves
     kind = COUNTERS if shape.words else ir.VectorType(I8, 4 * LANES)
     zeros = [ir.Constant(kind, [0] * kind.count)] * (rows * vectors)
 
@@ -108,11 +101,11 @@ def _emit_counts(e: EmitBits, shape: Shape, n: Any, offsets: Any, a: Any, b: Any
         def turn(i: Any, counts: list[Any]) -> list[Any]:
             counts, j = list(counts), e.b.add(first, i)
             at = e.b.add(a, e.integer(e.scaled(offsets, j, 8)))
-            weights = e.scaled(b, j, PIECES * vectors * BYTES)
-            for piece in range(PIECES):
-                w = [e.words(e.at(weights, (piece * vectors + v) * BYTES), kind) for v in range(vectors)]
+            weights = e.scaled(b, j, halves * vectors * BYTES)
+            for half in range(halves):
+                w = [e.words(e.at(weights, (half * vectors + v) * BYTES), kind) for v in range(vectors)]
                 for p in range(rows):
-                    x = e.broadcast(e.at(at, p * shape.step * PIXEL + 4 * piece), kind)
+                    x = e.broadcast(e.at(at, p * shape.step * PIXEL + 4 * half), kind)
                     for v in range(vectors):
                         k = p * vectors + v
                         counts[k] = e.b.add(counts[k], e.ones(e.b.xor(x, w[v])))
@@ -124,19 +117,19 @@ def _emit_counts(e: EmitBits, shape: Shape, n: Any, offsets: Any, a: Any, b: Any
         flat = turns(e.whole(0), n)
     else:
         def run(r: Any, sums: list[Any]) -> list[Any]:
-            first = e.b.mul(r, e.whole(RUN))
+            first = e.b.mul(r, e.whole(longest))
             left = e.b.sub(n, first)
-            some = e.b.select(e.b.icmp_signed("<", left, e.whole(RUN)), left, e.whole(RUN))
+            some = e.b.select(e.b.icmp_signed("<", left, e.whole(longest)), left, e.whole(longest))
             return [e.b.add(s, e.widened(c)) for s, c in zip(sums, turns(first, some), strict=True)]
 
-        runs = e.b.sdiv(e.b.add(n, e.whole(RUN - 1)), e.whole(RUN))
+        runs = e.b.sdiv(e.b.add(n, e.whole(longest - 1)), e.whole(longest))
         flat = e.loop(runs, [ir.Constant(COUNTERS, [0] * LANES)] * (rows * vectors), run)
     return [flat[p * vectors : (p + 1) * vectors] for p in range(rows)]
 
 
 @intrinsic(prefer_literal=True)
-def _tile(context, rows, vectors, step, scaled, signs, words, n, offsets, a, b, base, classes, factors, scale, bias,
-          slope, residual, rblock, after, out, oblock):
+def _tile(context, rows, vectors, halves, step, scaled, signs, words, n, offsets, a, b, base, classes, factors, scale,
+          bias, slope, residual, rblock, after, out, oblock):
     """One tile of y = rectify(rectify(factor * scale * (base - 2 count) + bias, slope) + residual, after).
 
     Addresses are bytes as int64: `a` the first pixel's input, `b` its weights; `base` a table of 16*vectors floats for
@@ -144,15 +137,15 @@ def _tile(context, rows, vectors, step, scaled, signs, words, n, offsets, a, b, 
     and `bias` 16*vectors floats; `residual` (0: none) and `out` the first pixel of the first block, blocks `rblock` and
     `oblock` bytes apart.  With `signs` the result is a bit for each filter instead, whether y >= after[filter] (then an
     address), and there is no residual."""
-    constants = (rows, vectors, step, scaled, signs, words)
+    constants = (rows, vectors, halves, step, scaled, signs, words)
     shape = Shape(*(c.literal_value for c in constants))
-    rows, vectors, _, scaled, signs, _ = shape
+    rows, vectors, _, _, scaled, signs, _ = shape
     integer = types.int64
     last = integer if signs else types.float32
     signature = types.void(*constants, *[integer] * 9, types.float32, integer, integer, last, integer, integer)
 
     def generate(cx, builder, _, args):
-        n, offsets, a, b, base, classes, factors, scale, bias, slope, residual, rblock, after, out, oblock = args[6:]
+        n, offsets, a, b, base, classes, factors, scale, bias, slope, residual, rblock, after, out, oblock = args[7:]
         e = EmitBits(builder)
         counts = _emit_counts(e, shape, n, offsets, a, b)
         first, two = e.splat(slope), e.constant(-2)
@@ -206,15 +199,50 @@ def store_signs(e: Emit, y: Any, limit: Any, address: Any) -> None:
 @cache
 def bit_tile(shape: Shape) -> Any:
     """The C function of a tile; the arguments are those of `_tile` behind its shape."""
-    rows, vectors, step, scaled, signs, words = shape
+    rows, vectors, halves, step, scaled, signs, words = shape
     whole, last = ", ".join(["int64"] * 9), "int64" if signs else "float32"
 
     @compiled(f"void({whole}, float32, int64, int64, {last}, int64, int64)")
     def tile(n, offsets, a, b, base, classes, factors, scale, bias, slope, residual, rblock, after, out, oblock):
-        _tile(rows, vectors, step, scaled, signs, words, n, offsets, a, b, base, classes, factors, scale, bias, slope,
-              residual, rblock, after, out, oblock)
+        _tile(rows, vectors, halves, step, scaled, signs, words, n, offsets, a, b, base, classes, factors, scale, bias,
+              slope, residual, rblock, after, out, oblock)
 
     return tile
+
+
+@intrinsic(prefer_literal=True)
+def _spread(context, vectors, target, bits, factors, count):
+    """`count` times `vectors` vectors to `target`: the factor of each lane where its bit is 1, else its negative."""
+
+    def generate(cx, builder, signature, args):
+        target, bits, factors, count = args[1:]
+        e, number = Emit(builder), signature.args[0].literal_value
+        plus = [e.load(e.at(factors, v * BYTES)) for v in range(number)]
+        minus = [builder.fneg(x) for x in plus]
+
+        def turn(i: Any, _: list[Any]) -> list[Any]:
+            for v in range(number):
+                at = e.at(builder.add(bits, builder.mul(i, e.whole(2 * number))), 2 * v)
+                word = builder.load(builder.inttoptr(at, SHORT.as_pointer()))
+                chosen = builder.select(builder.bitcast(word, ir.VectorType(ir.IntType(1), LANES)), plus[v], minus[v])
+                e.store(chosen, e.at(builder.add(target, builder.mul(i, e.whole(number * BYTES))), v * BYTES))
+            return []
+
+        e.loop(count, [], turn)
+        return cx.get_dummy_value()
+
+    return types.void(vectors, *[types.int64] * 4), generate
+
+
+@cache
+def spread(vectors: int) -> Any:
+    """The C function that makes floats of weights of one bit: (target, bits, 16 * vectors factors, turns)."""
+
+    @compiled("void(int64, int64, int64, int64)")
+    def unpack(target, bits, factors, count):
+        _spread(vectors, target, bits, factors, count)
+
+    return unpack
 
 
 @intrinsic
@@ -316,9 +344,15 @@ def pool_bits() -> Any:
         image, word = t // words, t % words
         source = src + image * src_image + word * src_block
         plane = dst + image * dst_image + word * dst_block
+        pairs = min(ow, w // 2) if window == sx == 2 and front == 0 else 0
         for i in range(oh):
             top, bottom = max(i * sy - front, 0), min(i * sy - front + window, h)
-            for j in range(ow):
+            above, below = source + top * src_row, source + (bottom - 1) * src_row
+            for j in range(pairs):  # the usual window, in vectors
+                at = 2 * j * PIXEL
+                put_word(plane + i * dst_row + j * PIXEL, get_word(above + at) | get_word(above + at + PIXEL)
+                         | get_word(below + at) | get_word(below + at + PIXEL))
+            for j in range(pairs, ow):
                 left, right = max(j * sx - front, 0), min(j * sx - front + window, w)
                 ones = np.int64(0)
                 for y in range(top, bottom):

@@ -17,7 +17,7 @@ from numba import types
 from darkpy.jit import intrinsic
 from darkpy.ops.cpu.direct import clear_edges
 from darkpy.ops.cpu.tasks import get_float, ints, number, put_float, task
-from darkpy.ops.cpu.tile import BYTES, LANES
+from darkpy.ops.cpu.tile import BYTES, LANES, copy_vector
 from darkpy.ops.cpu.vector import SIZES, Emit
 
 
@@ -180,12 +180,18 @@ def pad_planar() -> Any:
         y, x, h, w, high, wide, lead = ints(p, 0, 7)
         plane, i = t // high, t % high - lead
         target = y + t * wide * 4
-        inside = 0 <= i < h
-        for j in range(wide):
-            v = np.float32(0)
-            if inside and lead <= j < lead + w:
-                v = get_float(x + ((plane * h + i) * w + j - lead) * 4)
-            put_float(target + j * 4, v)
+        inside = w if 0 <= i < h else 0  # pixels of the image in this row
+        before = lead if inside else wide
+        source = x + (plane * h + i) * w * 4
+        for j in range(before):
+            put_float(target + j * 4, np.float32(0))
+        whole = inside - inside % LANES
+        for j in range(0, whole, LANES):
+            copy_vector(target + (lead + j) * 4, source + j * 4)
+        for j in range(whole, inside):
+            put_float(target + (lead + j) * 4, get_float(source + j * 4))
+        for j in range(before + inside, wide):
+            put_float(target + j * 4, np.float32(0))
 
     return pad_planar
 

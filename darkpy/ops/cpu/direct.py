@@ -56,7 +56,8 @@ def direct() -> Any:
     image, output pixel to output pixel, output row to output row); dst and res (address of pixel 0,0; bytes from image
     to image, block to block, row to row; res 0: none); OH, OW, blocks of filters; bands and groups the work is cut in;
     border (lead, trail) of dst; the two slopes; the tile function, its rows and vectors; bytes of a record and of a
-    pixel of dst, and what stands for 0 there.
+    pixel of dst, and what stands for 0 there.  Of weights of one bit also: the function that unpacks them, scratch
+    memory and its bytes for each thread, factors, vectors in a block (else 0).
     """
 
     @task
@@ -68,9 +69,14 @@ def direct() -> Any:
         oh, ow, blocks, bands, groups, lead, trail = ints(p, 18, 7)
         slope, after = number(p, 25), number(p, 26)
         tile, rows, vectors, record, pixel, zero = ints(p, 27, 6)
+        unpack, scratch, spare, factors, count = ints(p, 33, 5)
         image, group, band = t // (groups * bands), t // bands % groups, t % bands
         row0, row1 = oh * band // bands, oh * (band + 1) // bands
         for block in range(blocks * group // groups, blocks * (group + 1) // groups):
+            panel = weights + block * wbytes
+            if unpack != 0:
+                panel = scratch + thread * spare
+                call(unpack, (panel, weights + block * wbytes, factors + block * vectors * BYTES, count))
             plane = dst + image * dst_image + block * vectors * dst_block
             for v in range(vectors):
                 clear_edges(plane + v * dst_block, dst_row, ow, lead, trail, row0, row1, oh, pixel, zero)
@@ -80,7 +86,7 @@ def direct() -> Any:
                 extra = res + image * res_image + block * vectors * res_block + i * res_row if res != 0 else 0
                 for j in range(0, ow, rows):
                     r = extra + j * pixel if extra != 0 else 0
-                    call(tile, (n, offsets + block * per_block, a + j * src_pixel, weights + block * wbytes,
+                    call(tile, (n, offsets + block * per_block, a + j * src_pixel, panel,
                                 records + block * vectors * record, slope, r, res_block, after, out + j * pixel,
                                 dst_block, min(rows, ow - j)))
 

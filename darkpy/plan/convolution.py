@@ -9,6 +9,7 @@ import numpy as np
 
 from darkpy.jit import threads_allowed
 from darkpy.ops.cpu import direct, narrow, transforms, winograd
+from darkpy.ops.cpu.functions import function
 from darkpy.ops.cpu.tasks import arguments
 from darkpy.ops.cpu.tile import DEPTH, GROUP, LANES, ROWS, VECTORS, Shape, rows_for, tile_function
 from darkpy.ops.cpu.vector import SIZES
@@ -56,7 +57,8 @@ def spans(blocks: int) -> list[tuple[int, int, int]]:
 
 @dataclass
 class Conv:
-    """A convolution with its fused epilogue: rectify(rectify(factor * (x * w) + bias, slope) + residual, after)."""
+    """A convolution with its fused epilogue: rectify(rectify(factor * (x * w) + bias, slope) + residual, after), or
+    function(factor * (x * w) + bias) where `function` names another activation."""
 
     layer: int
     weights: Any  # an array; Signs where the input is bits
@@ -68,11 +70,17 @@ class Conv:
     groups: int = 1
     slope: float = 1.0
     after: float = 1.0
+    function: str = ""
     packed: Packed = field(default_factory=lambda: Packed())
 
     @property
     def kernel(self) -> int:
         return self.weights.shape[2]
+
+    @property
+    def finish(self) -> int:
+        """Address of the function, 0 if there is none."""
+        return function(self.function).address if self.function else 0
 
 
 def aligned(shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
@@ -229,7 +237,7 @@ class Direct(Kernel):
                 packed.ctypes.data, packed[0].nbytes, table.ctypes.data, table.shape[1],
                 table.strides[0] if len(table) > 1 else 0, records.ctypes.data, src, shifted(dst, first),
                 shifted(res, first), oh, ow, count, bands, groups, y.border, conv.slope, conv.after, tile.address,
-                shape.rows, vectors, shape.record * PIXEL, y.pixel, y.form.zero,
+                shape.rows, vectors, shape.record * PIXEL, y.pixel, y.form.zero, conv.finish,
                 self.unpacking(memory, first, packed, vectors))
             calls.append(Call(n * groups * bands, direct.direct(), slots, (table, records, packed)))
         return calls
@@ -276,7 +284,7 @@ class Depthwise(Kernel):
             self.weights.ctypes.data, self.weights[0].nbytes, table.ctypes.data, table.shape[1], table.strides[0],
             bias.ctypes.data, (base, image, conv.stride[1] * PIXEL, conv.stride[0] * row), memory.place(y), res, oh,
             ow, y.blocks, bands, y.blocks, y.border, conv.slope, conv.after, tile_function(shape).address, shape.rows,
-            1, PIXEL, PIXEL, 0, PLAIN)
+            1, PIXEL, PIXEL, 0, conv.finish, PLAIN)
         return [Call(n * y.blocks * bands, direct.direct(), slots, (table, bias, self.weights))]
 
 
@@ -370,7 +378,7 @@ class Winograd(Kernel):
                 n, count, self.input_blocks, self.batch, memory.array(self.scratch).ctypes.data, self.spare, y.border,
                 conv.slope, conv.after, chunks, self.tiles, tile.address, read_tile.address, write_tile.address, rows,
                 vectors, self.m, self.scheme.t, self.m * (2 if self.strided else 1), self.scheme.unique,
-                self.step, self.sum_step,
+                self.step, self.sum_step, conv.finish,
                 (transforms.fresh_weights(self.m, int(self.strided), vectors).address, self.turn) if self.fresh else ())
             keep = (bias, offsets, packed)
             if self.by_filters:

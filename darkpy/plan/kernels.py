@@ -9,6 +9,7 @@ import numpy as np
 
 from darkpy.ops.cpu import blocked as maps
 from darkpy.ops.cpu import tasks
+from darkpy.ops.cpu.functions import function
 from darkpy.ops.cpu.tasks import arguments
 from darkpy.plan.blocked import Blocked
 from darkpy.plan.trace import Value
@@ -133,6 +134,20 @@ class Add(Kernel):
         slots = arguments(memory.place(y), memory.place(a), memory.place(b), y.shape[2:], y.blocks, y.border, common,
                           max(b.shape[3] // a.shape[3], 1), float(self.slope))
         return [Call(y.shape[0] * y.blocks * y.shape[2], maps.add(), slots)]
+
+
+class Activate(Kernel):
+    """An activation that could not join a convolution."""
+
+    def __init__(self, layer: int, x: Blocked, out: Blocked, kind: str):
+        super().__init__(layer, [x], out)
+        self.kind = self.algorithm = kind
+
+    def bind(self, memory: Any) -> list[Call]:
+        x, y = self.reads[0], self.out
+        slots = arguments(memory.place(y), memory.place(x), y.shape[2:], y.blocks, y.border,
+                          function(self.kind).address)
+        return [Call(y.shape[0] * y.blocks * y.shape[2], maps.activate(), slots)]
 
 
 class Copy(Kernel):

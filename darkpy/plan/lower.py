@@ -13,6 +13,7 @@ import numpy as np
 
 from darkpy.ops.cpu.activations import SLOPES
 from darkpy.ops.cpu.bits import HALF
+from darkpy.ops.cpu.functions import FUNCTIONS, NOT_AT_ZERO
 from darkpy.ops.signs import Signs
 from darkpy.ops.spec import Shape
 from darkpy.plan import choose, convolution, kernels, passes
@@ -124,7 +125,7 @@ class Lowering:
             return True
         choice = conv.packed.choice = conv.packed.choice or self.choices[id(step)]
         planar = cg * groups < 8 and groups == 1 and x not in self.maps
-        form = self.forms.stored(value) if planar or choice.converts else FLOAT
+        form = self.forms.stored(value) if (planar or choice.converts) and not conv.function else FLOAT
         extra = self.as_map(residual, step.layer, self.beside(residual, form)) if residual is not None else None
         kernel: kernels.Kernel
         if planar:
@@ -223,6 +224,9 @@ class Lowering:
         if (act := self.follower(value, "activation")) and act.kw["kind"] in SLOPES:
             conv.slope = SLOPES[act.kw["kind"]]
             value = self.absorb(act)
+        elif act and not isinstance(conv.weights, Signs) and self.has_function(act):
+            conv.function = act.kw["kind"]
+            return self.absorb(act), None
         if (join := self.follower(value, "shortcut")) and self.joins(join):
             residual = join.args[1] if join.args[0] is value else join.args[0]
             value = self.absorb(join)
@@ -253,6 +257,20 @@ class Lowering:
         out = Value((n, c, h + conv.pad + trail, w + conv.pad + trail), name="padded")
         self.steps.append(kernels.PadPlanar(step.layer, [x], out, conv.pad))
         return out
+
+    @staticmethod
+    def has_function(step: Step) -> bool:
+        """Whether a kernel applies the activation; unused lanes must stay zero."""
+        kind, channels = step.kw["kind"], step.outs[0].shape[1]
+        return kind in FUNCTIONS and (kind not in NOT_AT_ZERO or channels % LANES == 0)
+
+    def lower_activation(self, step: Step) -> bool:
+        x = step.args[0]
+        if x not in self.maps or not self.has_function(step):
+            return False
+        source, out = self.as_map(x, step.layer), self.new_map(step.outs[0])
+        self.steps.append(kernels.Activate(step.layer, source, out, step.kw["kind"]))
+        return True
 
     def lower_maxpool(self, step: Step) -> bool:
         x = step.args[0]

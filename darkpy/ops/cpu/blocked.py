@@ -16,7 +16,7 @@ from numba import types
 
 from darkpy.jit import intrinsic
 from darkpy.ops.cpu.direct import clear_edges
-from darkpy.ops.cpu.tasks import get_float, ints, number, put_float, task
+from darkpy.ops.cpu.tasks import call, get_float, ints, number, put_float, task
 from darkpy.ops.cpu.tile import BYTES, LANES, copy_vector
 from darkpy.ops.cpu.vector import SIZES, Emit
 
@@ -271,6 +271,23 @@ def add() -> Any:
         clear_edges(plane, dst_row, w, lead, trail, i, i + 1, h)
 
     return add
+
+
+@cache
+def activate() -> Any:
+    """One row of a block of an image: dst, src; H, W; blocks; border; the function."""
+
+    @task
+    def activate(t, thread, p):
+        dst, dst_image, dst_block, dst_row = ints(p, 0, 4)
+        src, src_image, src_block, src_row = ints(p, 4, 4)
+        h, w, blocks, lead, trail, function = ints(p, 8, 6)
+        image, block, i = t // (blocks * h), t // h % blocks, t % h
+        plane = dst + image * dst_image + block * dst_block
+        call(function, (plane + i * dst_row, src + image * src_image + block * src_block + i * src_row, w))
+        clear_edges(plane, dst_row, w, lead, trail, i, i + 1, h)
+
+    return activate
 
 
 @cache

@@ -56,8 +56,9 @@ def direct() -> Any:
     image, output pixel to output pixel, output row to output row); dst and res (address of pixel 0,0; bytes from image
     to image, block to block, row to row; res 0: none); OH, OW, blocks of filters; bands and groups the work is cut in;
     border (lead, trail) of dst; the two slopes; the tile function, its rows and vectors; bytes of a record and of a
-    pixel of dst, and what stands for 0 there.  Of weights of one bit also: the function that unpacks them, scratch
-    memory and its bytes for each thread, factors, vectors in a block (else 0).
+    pixel of dst, and what stands for 0 there; a function for the finished rows (0: none).  Of weights of one bit
+    also: the function that unpacks them, scratch memory and its bytes for each thread, factors, vectors in a block
+    (else 0).
     """
 
     @task
@@ -68,8 +69,8 @@ def direct() -> Any:
         res, res_image, res_block, res_row = ints(p, 14, 4)
         oh, ow, blocks, bands, groups, lead, trail = ints(p, 18, 7)
         slope, after = number(p, 25), number(p, 26)
-        tile, rows, vectors, record, pixel, zero = ints(p, 27, 6)
-        unpack, scratch, spare, factors, count = ints(p, 33, 5)
+        tile, rows, vectors, record, pixel, zero, finish = ints(p, 27, 7)
+        unpack, scratch, spare, factors, count = ints(p, 34, 5)
         image, group, band = t // (groups * bands), t // bands % groups, t % bands
         row0, row1 = oh * band // bands, oh * (band + 1) // bands
         for block in range(blocks * group // groups, blocks * (group + 1) // groups):
@@ -89,6 +90,9 @@ def direct() -> Any:
                     call(tile, (n, offsets + block * per_block, a + j * src_pixel, panel,
                                 records + block * vectors * record, slope, r, res_block, after, out + j * pixel,
                                 dst_block, min(rows, ow - j)))
+                if finish != 0:
+                    for v in range(vectors):
+                        call(finish, (out + v * dst_block, out + v * dst_block, ow))
 
     return direct
 

@@ -22,8 +22,8 @@ from darkpy.ops.cpu.transforms import Scheme
 # image; per_block is unused); H, W; images, blocks of filters, blocks of input, tiles in a batch; scratch memory and
 # bytes of it a thread; border (lead, trail); the two slopes; number of batches and of tiles; the functions of the tile
 # and of the two transforms; rows and vectors of the tile; m, t, input pixels from tile to tile, unique weights; bytes
-# from position to position of the transformed input and of the sums.  With untransformed weights also: the function
-# that transforms them, and for how many quads of channels at a time.
+# from position to position of the transformed input and of the sums; a function for finished rows (0: none).  With
+# untransformed weights also: the function that transforms them, and for how many quads of channels at a time.
 
 
 @njit
@@ -85,7 +85,7 @@ def multiply_fresh(p, block, values, sums, fresh):
     batch = ints(p, 23, 1)[0]
     tile, _, _, rows, vectors = ints(p, 32, 5)
     _, t, _, unique, step, sum_step = ints(p, 37, 6)
-    transform, turn = ints(p, 43, 2)
+    transform, turn = ints(p, 44, 2)
     pixel = vectors * BYTES
     piece = (turn * DEPTH * vectors | 1) * BYTES  # odd, so that a channel's positions meet in no cache set
     for quad in range(0, n, turn):
@@ -113,7 +113,7 @@ def finish_tiles(p, block, first, last, sums):
     h, w, _, _, _, batch = ints(p, 18, 6)
     slope, after = number(p, 28), number(p, 29)
     finish, _, vectors, m, t = ints(p, 34, 5)
-    sum_step = ints(p, 42, 1)[0]
+    sum_step, function = ints(p, 42, 2)
     across, down = (w + m - 1) // m, (h + m - 1) // m
     spare = sums + t * t * sum_step
     for v in range(vectors):
@@ -121,9 +121,12 @@ def finish_tiles(p, block, first, last, sums):
         for i in range(first, last):
             image, y, x = i // (across * down), i // across % down * m, i % across * m
             extra = res + image * res_image + b * res_block + y * res_row + x * BYTES if res != 0 else 0
+            out = dst + image * dst_image + b * dst_block + y * dst_row + x * BYTES
             put_tile(finish, m, sums + (v * batch + i - first) * BYTES, sum_step, bias + b * BYTES,
-                     slope, after, extra, res_row, dst + image * dst_image + b * dst_block + y * dst_row + x * BYTES,
-                     dst_row, min(m, h - y), min(m, w - x), spare)
+                     slope, after, extra, res_row, out, dst_row, min(m, h - y), min(m, w - x), spare)
+            if function != 0:
+                for k in range(min(m, h - y)):
+                    call(function, (out + k * dst_row, out + k * dst_row, min(m, w - x)))
 
 
 @njit

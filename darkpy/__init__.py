@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from darkpy.detector import Detector
     from darkpy.network import Network, load
     from darkpy.result import Boxes, Result
+    from darkpy.segmenter import Segmentation, Segmenter
 
 _HOME = {
     "Boxes": "darkpy.result",
@@ -39,6 +40,8 @@ _HOME = {
     "Detector": "darkpy.detector",
     "Network": "darkpy.network",
     "Result": "darkpy.result",
+    "Segmentation": "darkpy.segmenter",
+    "Segmenter": "darkpy.segmenter",
     "load": "darkpy.network",
 }
 
@@ -66,6 +69,8 @@ __all__ = [
     "ModelError",
     "Network",
     "Result",
+    "Segmentation",
+    "Segmenter",
     "TrainingDiverged",
     "UsageError",
     "WeightsError",

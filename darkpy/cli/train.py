@@ -1,4 +1,4 @@
-"""`darkpy train`, `darkpy detector train`, `darkpy classifier train`.
+"""`darkpy train`, and in the original's words `detector train`, `classifier train`, `segmenter train` and so on.
 
 Darknet's lines go to stdout; on a terminal a bar on stderr stands for them.
 """
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 
 
-def run(args: Args) -> int:
+def run(args: Args, numbers: bool = False) -> int:
     from darkpy.tasks.train import Job, open_training
     from darkpy.train.loop import stopping
 
     job = Job(args.data, args.cfg, args.weights, args.cutoff, args.clear, args.seed, args.threads, args.workers,
               args.resume, args.save_every, 0 if args.no_chart else args.chart_every, args.max_batches,
-              args.validate_every, args.patience, args.lax)
+              args.validate_every, args.patience, args.lax, numbers)
     with open_training(job) as training:
         for note in training.notes:
             console.note(note)
@@ -45,6 +45,10 @@ def run(args: Args) -> int:
             console.note(f"no better {trainer.score} in {trainer.options.patience} validations: ended early")
         console.note(f"{trainer.path('_final.weights')} written")
     return 0
+
+
+def run_regressor(args: Args) -> int:
+    return run(args, numbers=True)
 
 
 def introduce(training: Training) -> None:
@@ -112,14 +116,17 @@ OPTS: list[Any] = [
     Opt("-lax", "unknown keys are warnings, not errors"),
     Opt("-gpus", "numbers of the GPUs", str, accepted=True),
     Opt("-dont_show", "open no window (darkpy never does)", accepted=True),
+    Opt("-display", "open no window (darkpy never does)", accepted=True),
 ]
 MORE = ("In the folder backup= of the .data file: NAME.backup and NAME.checkpoint every -save_every batches, "
-        "NAME_100.weights and so on, NAME_final.weights, NAME_best.weights (by mAP or top-1 on valid=), "
+        "NAME_100.weights and so on, NAME_final.weights, NAME_best.weights (by mAP, top-1, mIoU or R2 on valid=), "
         "NAME_results.csv and NAME_chart.png.  Ctrl-C saves and ends with status 130; a loss that is not finite ends "
         "with 5.")
 COMMANDS = [
-    Command(("train",), "train a detector or classifier on labelled images", run, ARGS, OPTS,
+    Command(("train",), "train a detector, classifier or segmenter on labelled images", run, ARGS, OPTS,
             group="Train and measure", more=MORE),
-    Command(("detector", "train"), "the same", run, ARGS, OPTS, group="As in Darknet", more=MORE),
-    Command(("classifier", "train"), "the same", run, ARGS, OPTS, group="As in Darknet", more=MORE),
+    *(Command((word, "train"), "the same", run, ARGS, OPTS, group="As in Darknet", more=MORE)
+      for word in ("detector", "classifier", "segmenter", "isegmenter")),
+    Command(("regressor", "train"), "train a net that gives numbers, on those in label files", run_regressor, ARGS,
+            OPTS, group="As in Darknet", more=MORE),
 ]

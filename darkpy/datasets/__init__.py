@@ -2,6 +2,8 @@
 
 paths      lists of images, and where the labels of an image lie       augment         random changes of an image
 labels     label files                                                 sizes           multi-scale training
-detection  boxes as truth of [yolo], [region], [detection]             loader          batches, loaded ahead
-classification  classes as truth of [softmax] and others               training        what a net is to be trained on
+masks      mask files                                                  loader          batches, loaded ahead
+detection  boxes as truth of [yolo], [region], [detection]             training        what a net is to be trained on
+classification  classes as truth of [softmax] and others               segmentation    masks as truth of maps and [iseg]
+regression numbers as truth
 """

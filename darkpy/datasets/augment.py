@@ -42,14 +42,46 @@ class Colours:
 
 @dataclass(frozen=True)
 class Windows:
-    """What [net] says of a classifier's training images."""
+    """What [net] says of the training images of classifiers, and of nets that learn from masks."""
 
     low: float = 1.0  # the least size the image's shorter side is magnified to, in widths of the input
     high: float = 1.0  # and the largest
     angle: float = 0.0  # degrees, to both sides
     aspect: float = 1.0  # largest factor on the aspect ratio, or on its inverse
-    center: bool = False  # the middle of the image instead of all this
+    center: bool = False  # the middle of the image instead of all this (classifiers only)
     flip: bool = True
+
+
+@dataclass(frozen=True)
+class View:
+    """A window of an image as it was drawn: the arguments of `warp.rotate_crop`, and whether it is mirrored."""
+
+    angle: float  # radians
+    zoom: float
+    dx: float
+    dy: float
+    aspect: float
+    mirror: bool
+
+    @classmethod
+    def draw(cls, random: np.random.Generator, size: tuple[int, int], w: int, h: int, windows: Windows) -> View:
+        """A window w x h of an image of `size` (width, height)."""
+        width, height = size
+        aspect = factor(random, windows.aspect)
+        low, high = sorted((int(windows.low * w), int(windows.high * w)))
+        magnified = int(random.integers(low, high, endpoint=True))
+        zoom = max(magnified, 1) / max(1, int(min(height, width * aspect)))
+        angle = math.radians(between(random, -windows.angle, windows.angle))
+        # the original takes w in both lines, which for its square inputs is the same
+        slack_x, slack_y = (width * zoom / aspect - w) / 2, (height * zoom - h) / 2
+        dx, dy = between(random, -slack_x, slack_x), between(random, -slack_y, slack_y)
+        return cls(angle, zoom, dx, dy, aspect, bool(random.random() < 0.5) and windows.flip)
+
+    def of(self, planes: np.ndarray, w: int, h: int, shrink: int = 1) -> np.ndarray:
+        """What is seen of an image (C, H, W) in the window; with `shrink` as a map that is so many times smaller."""
+        seen = warp.rotate_crop(planes, self.angle, self.zoom / shrink, w // shrink, h // shrink, self.dx / shrink,
+                                self.dy / shrink, self.aspect)
+        return image.flip(seen) if self.mirror else seen
 
 
 def factor(random: np.random.Generator, limit: float) -> float:
@@ -105,22 +137,13 @@ def crop(rgb: np.ndarray, labels: np.ndarray, random: np.random.Generator, out: 
 
 def window(rgb: np.ndarray, random: np.random.Generator, out: np.ndarray, windows: Windows, colours: Colours) -> None:
     """For classifiers."""
-    height, width = rgb.shape[:2]
     _, h, w = out.shape
     if windows.center:
         out[...] = image.center_crop(to_float(rgb), w, h)
+        if random.random() < 0.5 and windows.flip:
+            out[...] = image.flip(out)
     else:
-        aspect = factor(random, windows.aspect)
-        low, high = sorted((int(windows.low * w), int(windows.high * w)))
-        size = int(random.integers(low, high, endpoint=True))
-        zoom = max(size, 1) / max(1, int(min(height, width * aspect)))
-        angle = math.radians(between(random, -windows.angle, windows.angle))
-        # the original takes w in both lines, which for its square inputs is the same
-        slack_x, slack_y = (width * zoom / aspect - w) / 2, (height * zoom - h) / 2
-        dx, dy = between(random, -slack_x, slack_x), between(random, -slack_y, slack_y)
-        out[...] = warp.rotate_crop(to_float(rgb), angle, zoom, w, h, dx, dy, aspect)
-    if random.random() < 0.5 and windows.flip:
-        out[...] = image.flip(out)
+        out[...] = View.draw(random, (rgb.shape[1], rgb.shape[0]), w, h, windows).of(to_float(rgb), w, h)
     colours.distort(random, out)
 
 

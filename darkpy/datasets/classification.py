@@ -106,8 +106,13 @@ class ClassificationSet:
         truth[self.labels.classes_of(path)] = 1
         if self.tree is not None:
             truth[:] = self.tree.fill_truth(truth)
-        rgb = read_image(path, channels=len(x))
-        if self.windows is None:
-            x[...] = image.center_crop(to_float(rgb), x.shape[2], x.shape[1])
-        else:
-            augment.window(rgb, random, x, self.windows, self.colours)
+        see(path, random, x, self.windows, self.colours)
+
+
+def see(path: str, random: np.random.Generator, x: np.ndarray, windows: Windows | None, colours: Colours) -> None:
+    """Fill x (C, h, w) with a window of an image drawn at random, or its middle where `windows` is None."""
+    rgb = read_image(path, channels=len(x))
+    if windows is None:
+        x[...] = image.center_crop(to_float(rgb), x.shape[2], x.shape[1])
+    else:
+        augment.window(rgb, random, x, windows, colours)

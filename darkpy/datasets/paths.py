@@ -74,23 +74,26 @@ def images_of(data: DataFile, key: str) -> ImageList:
     return read_list(data.find(key))
 
 
-def label_path(image: PathLike) -> str:
+def label_path(image: PathLike, folder: str = "labels") -> str:
     """The label file of an image: the first candidate that exists, else where it ought to be."""
-    candidates = label_candidates(os.fspath(image))
+    candidates = label_candidates(os.fspath(image), folder)
     return next((path for path in candidates if os.path.isfile(path)), candidates[1])
 
 
-def label_candidates(image: str) -> list[str]:
-    """Where the label file of an image may lie: the original's place, the last folder replaced, beside the image."""
+def label_candidates(image: str, folder: str = "labels") -> list[str]:
+    """Where the label file of an image may lie: the original's place, the last folder replaced, beside the image.
+
+    `folder`: what its folder is called; masks are in others than labels.
+    """
     name = os.path.splitext(image)[0]
     named = to_txt(image)
     first = named
     for word in FOLDERS:
-        first = first.replace(word, "labels", 1)
+        first = first.replace(word, folder, 1)
     parts = named.split("/")
     for k in range(len(parts) - 2, -1, -1):
         if parts[k] in FOLDERS:
-            parts[k] = "labels"
+            parts[k] = folder
             break
     return [first, "/".join(parts), f"{name}.txt"]
 

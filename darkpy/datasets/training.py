@@ -6,8 +6,10 @@ from darkpy.datafile import DataFile
 from darkpy.datasets.augment import Colours, Windows
 from darkpy.datasets.classification import ByFile, ByPath, ClassificationSet, check_labels
 from darkpy.datasets.detection import BoxTruth, DetectionSet, GridTruth
-from darkpy.datasets.loader import Loader
+from darkpy.datasets.loader import Loader, Samples
 from darkpy.datasets.paths import ImageList, images_of
+from darkpy.datasets.regression import RegressionSet
+from darkpy.datasets.segmentation import ClassMaps, Instances, SegmentationSet
 from darkpy.datasets.sizes import Sizes
 from darkpy.errors import DataError, ModelError
 from darkpy.layers import Layer
@@ -18,7 +20,6 @@ from darkpy.vision.textfile import show
 from darkpy.vision.tree import Tree
 
 HEADS = ("yolo", "region", "detection")
-OTHERS = ("iseg",)  # losses whose truth is no label file of boxes or classes
 
 
 def heads_of(net: Network) -> list[Layer]:
@@ -29,17 +30,43 @@ def is_detector(net: Network) -> bool:
     return bool(heads_of(net))
 
 
-def training_set(net: Network, data: DataFile, key: str = "train", chance: bool = True
-                 ) -> DetectionSet | ClassificationSet:
+def last_loss(net: Network) -> Layer | None:
+    return next((layer for layer in reversed(net.layers) if layer.is_loss), None)
+
+
+def is_segmenter(net: Network, data: DataFile | None = None) -> bool:
+    """Whether the net learns from masks: it ends in [iseg], or its loss is that of a map (whose classes `data` does
+    not look for in paths or label files)."""
+    loss = last_loss(net)
+    if loss is None or is_detector(net):
+        return False
+    if loss.kind == "iseg":
+        return True
+    if data is not None and (data.config.labels or data.config.tag):
+        return False
+    shape = loss.in_shapes[0]
+    by_pixel = loss.kind in ("cost", "logistic") or getattr(loss.config, "spatial", False)
+    return by_pixel and len(shape) == 3 and shape[1:] != (1, 1)
+
+
+def training_set(net: Network, data: DataFile, key: str = "train", chance: bool = True, numbers: bool = False
+                 ) -> Samples:
     """The images of `train=` (or another key) with the truth this network takes.
 
-    `chance`: images are changed at random as [net] and the head ask for; False gives each as it is.
+    `chance`: images are changed at random as [net] and the head ask for; False gives each as it is.  `numbers`: the
+    net learns the numbers of label files.
     Raises DataError, and ModelError for a net that cannot be trained on images with labels.
     """
     if len(net.input_shape) != 3:
         raise ModelError(f"{net.graph.path}: its input is {net.input_shape[0]} numbers, not an image")
     images = images_of(data, key)
-    return detection_set(net, images, chance) if is_detector(net) else classification_set(net, data, images, chance)
+    if numbers:
+        return regression_set(net, data, images, chance)
+    if is_detector(net):
+        return detection_set(net, images, chance)
+    if is_segmenter(net, data):
+        return segmentation_set(net, data, images, chance)
+    return classification_set(net, data, images, chance)
 
 
 def colours_of(net: Network) -> Colours:
@@ -64,14 +91,9 @@ def detection_set(net: Network, images: ImageList, chance: bool) -> DetectionSet
 
 
 def classification_set(net: Network, data: DataFile, images: ImageList, chance: bool) -> ClassificationSet:
-    losses = [layer for layer in net.layers if layer.is_loss]
-    if not losses or losses[-1].kind in OTHERS:
-        what = f"[{losses[-1].kind}] learns from masks, not from labels" if losses else "it has no loss layer"
-        raise ModelError(f"{net.graph.path}: {what}: it cannot be trained on a list of images")
-    classes = flat(losses[-1].in_shapes[0])
-    if data.config.classes not in (None, classes):
-        raise DataError(f"{data.section.place('classes')}: classes={data.config.classes}, but {net.graph.path} ends "
-                        f"with {classes} numbers")
+    loss = need_loss(net)
+    classes = flat(loss.in_shapes[0])
+    check_classes(net, data, classes, "numbers")
     labels: ByPath | ByFile = ByFile(classes)
     if not data.config.tag:
         path = data.find("labels")
@@ -80,11 +102,45 @@ def classification_set(net: Network, data: DataFile, images: ImageList, chance: 
             raise DataError(f"{show(path)}: {len(names)} labels for {classes} classes: give one for each")
         check_labels(names, show(path))
         labels = ByPath(names)
-    tree = Tree.read(data.find("tree")) if data.config.tree else getattr(losses[-1], "tree", None)
+    tree = Tree.read(data.find("tree")) if data.config.tree else getattr(loss, "tree", None)
     if tree is not None and len(tree) != classes:
         raise DataError(f"{data.section.place('tree')}: the tree has {len(tree)} nodes, but {net.graph.path} ends with "
                         f"{classes} numbers")
     return ClassificationSet(images, classes, labels, windows_of(net) if chance else None, colours_of(net), tree)
+
+
+def need_loss(net: Network) -> Layer:
+    loss = last_loss(net)
+    if loss is None:
+        raise ModelError(f"{net.graph.path}: it has no loss layer: it cannot be trained on a list of images")
+    return loss
+
+
+def check_classes(net: Network, data: DataFile, classes: int, what: str) -> None:
+    if data.config.classes not in (None, classes):
+        raise DataError(f"{data.section.place('classes')}: classes={data.config.classes}, but {net.graph.path} ends "
+                        f"with {classes} {what}")
+
+
+def segmentation_set(net: Network, data: DataFile, images: ImageList, chance: bool) -> SegmentationSet:
+    loss = need_loss(net)
+    c, map_h, map_w = loss.in_shapes[0]
+    _, h, w = net.input_shape
+    shrink = w // map_w
+    if (shrink * map_w, shrink * map_h) != (w, h):
+        raise ModelError(f"{net.graph.path}: its output of {map_w}x{map_h} does not divide its input of {w}x{h}: "
+                         "change width= and height= so that it does")
+    truth: ClassMaps | Instances = ClassMaps(c, shrink)
+    if loss.kind == "iseg":
+        truth = Instances(loss.config.classes, shrink)
+    check_classes(net, data, truth.classes, "maps of classes")
+    return SegmentationSet(images, truth, (h, w), windows_of(net) if chance else None, colours_of(net))
+
+
+def regression_set(net: Network, data: DataFile, images: ImageList, chance: bool) -> RegressionSet:
+    count = flat(need_loss(net).in_shapes[0])
+    check_classes(net, data, count, "numbers")
+    return RegressionSet(images, count, windows_of(net) if chance else None, colours_of(net))
 
 
 def windows_of(net: Network) -> Windows:
@@ -97,17 +153,18 @@ def sizes_of(net: Network, seed: int = 0) -> Sizes:
     heads = heads_of(net)
     config = heads[-1].config if heads else net.config
     random = config.random and not (heads and heads[-1].kind == "detection")  # which has another use for the word
+    random = random and not is_segmenter(net)  # whose truth has the size of the input
     height, width = net.input_shape[1:]
     return Sizes((height, width), random, not heads, net.config.max_batches, seed)
 
 
 def training_loader(net: Network, data: DataFile, seed: int = 0, start: int = 0, workers: int | None = None,
-                    chance: bool = True) -> Loader:
+                    chance: bool = True, numbers: bool = False) -> Loader:
     """Batches of `net.batch` images for `net.train_step`; where sizes vary, the net must be resized to the batch's.
 
     `start`: images given before (the `cursor` of a loader), as a training that goes on begins there.
     """
     sizes = sizes_of(net, seed)
     images = net.batch * net.config.subdivisions
-    return Loader(training_set(net, data, chance=chance), net.input_shape[0], lambda p: sizes(p // images), net.batch,
-                  seed, start, workers=workers)
+    samples = training_set(net, data, chance=chance, numbers=numbers)
+    return Loader(samples, net.input_shape[0], lambda p: sizes(p // images), net.batch, seed, start, workers=workers)

@@ -17,6 +17,7 @@ from typing import Any, TextIO
 from darkpy.atomic import replacing
 from darkpy.errors import DataError, UsageError
 from darkpy.result import Result
+from darkpy.segmenter import Segmentation
 from darkpy.vision.textfile import read_lines
 
 IMAGES = frozenset([".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".pnm", ".webp", ".tif", ".tiff",
@@ -111,7 +112,7 @@ class Targets:
         return target
 
 
-def save_picture(result: Result, target: Path) -> None:
+def save_picture(result: Result | Segmentation, target: Path) -> None:
     """Write the result's plot, making its folder where needed.  Raises DataError."""
     make_folder(target.parent)
     result.save(target)
@@ -127,15 +128,19 @@ def make_folder(folder: Path) -> None:
 
 def save_labels(result: Result, target: Path) -> None:
     """Write `class x y w h` lines as Darknet reads them for training.  An existing file stays: it may be the truth."""
+    b = result.boxes
+    rows = zip(b.class_id.tolist(), b.xywhn.tolist(), strict=True)
+    save_lines([f"{k} " + " ".join(f"{v:.6f}" for v in box) for k, box in rows], target)
+
+
+def save_lines(lines: list[str], target: Path) -> None:
+    """Write labels or masks of an image.  DataError where the file exists."""
     if target.exists():
         raise DataError(f"{target}: exists already, and labels made by hand must not be lost: move it, "
                         "or name a folder with -out")
     make_folder(target.parent)
-    b = result.boxes
-    rows = zip(b.class_id.tolist(), b.xywhn.tolist(), strict=True)
-    text = "".join(f"{k} " + " ".join(f"{v:.6f}" for v in box) + "\n" for k, box in rows)
     with replacing(target, DataError) as file:
-        file.write(text.encode())
+        file.write("".join(f"{line}\n" for line in lines).encode())
 
 
 # -- out: lists -------------------------------------------------------------------------------------------------------

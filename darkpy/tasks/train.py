@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import os
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import numpy as np
 
 from darkpy import datafile, jit, weights
 from darkpy.build import read
 from darkpy.datafile import DataFile
 from darkpy.datasets.loader import Loader
-from darkpy.datasets.training import heads_of, is_detector, training_loader, training_set
-from darkpy.detector import Detector
+from darkpy.datasets.training import training_loader, training_set
 from darkpy.errors import DataError, UsageError
-from darkpy.evaluation import voc
 from darkpy.network import Network
-from darkpy.tasks.evaluate import collect, read_truth
+from darkpy.tasks.score import Validate, score_of
 from darkpy.train import Options, Trainer, checkpoint
 from darkpy.vision.textfile import show
-
-Validate = Callable[[Network], float]
 
 
 @dataclass(frozen=True)
@@ -47,6 +39,7 @@ class Job:
     validate_every: int | None = None
     patience: int = 0
     lax: bool = False
+    numbers: bool = False  # learn the numbers of label files, as the original's regressor
 
 
 @dataclass
@@ -66,8 +59,7 @@ class Training:
 def open_training(job: Job, validate: Validate | None = None, score: str = "score") -> Iterator[Training]:
     """Everything read and checked; the loader's threads end with the block.
 
-    `validate` gives the score; by default that is measured on valid=, if there is one: top-1 of a classifier, mean
-    average precision of a detector.
+    `validate` gives the score; by default that is measured on valid=, if there is one, as the kind of net asks for.
     Raises CfgError, WeightsError, CheckpointError, DataError, UsageError.
     """
     if job.threads:
@@ -80,7 +72,7 @@ def open_training(job: Job, validate: Validate | None = None, score: str = "scor
     if job.weights:
         weights.check(job.weights, graph.layers, job.cutoff, partial=True)  # before memory is taken
     net = Network(graph, seed=job.seed)
-    training_set(net, data)  # its faults come before anything is made on the disk
+    training_set(net, data, numbers=job.numbers)  # its faults come before anything is made on the disk
     folder, name = make_folder(data), Path(job.cfg).stem
     point = folder / f"{name}.checkpoint"
     resumed = None
@@ -97,7 +89,7 @@ def open_training(job: Job, validate: Validate | None = None, score: str = "scor
         notes += start_from(net, job)
     if validate is None and data.config.valid and job.validate_every != 0:
         try:
-            validate, score = (mean_ap(net, data, job), "mAP") if is_detector(net) else (top1(net, data), "top-1")
+            validate, score = score_of(net, data, job.cfg, job.threads, job.lax, job.numbers)
         except DataError as e:  # the original does not look at valid= here
             notes.append(f"warning: training goes without validation: {e}")
     max_batches = net.config.max_batches
@@ -105,7 +97,7 @@ def open_training(job: Job, validate: Validate | None = None, score: str = "scor
         raise UsageError(f"{show(job.weights or '')}: was trained on {net.seen:,} images, which is batch {net.batches} "
                          f"of max_batches={max_batches}: give -clear to count anew, or a larger --max_batches")
     start = resumed["loader"]["position"] if resumed else net.seen
-    with training_loader(net, data, job.seed, start, job.workers) as loader:
+    with training_loader(net, data, job.seed, start, job.workers, numbers=job.numbers) as loader:
         every = job.validate_every
         if every is None:
             every = max(100, -(-loader.count // (net.batch * net.config.subdivisions)))
@@ -143,42 +135,3 @@ def start_from(net: Network, job: Job) -> list[str]:
         notes.append(f"warning: {show(job.weights)}: {loaded.note}: is it of another cfg (number of classes)? Then "
                      "give -cutoff N, the number of layers they share: what is behind them is read wrong")
     return notes
-
-
-def top1(net: Network, data: DataFile) -> Validate:
-    """The share of the images of valid= whose likeliest class is right."""
-    size: tuple[int, int] = net.input_shape[1:]  # type: ignore[assignment]
-    training_set(net, data, "valid", chance=False)  # its faults now, not when it is used first
-
-    def validate(net: Network) -> float:
-        net.resize(size)
-        samples = training_set(net, data, "valid", chance=False)
-        right = count = 0
-        with Loader(samples, net.input_shape[0], lambda p: size, net.batch, end=len(samples.images),
-                    shuffle=False) as loader:
-            for batch in loader:
-                y = net.forward(batch.x).reshape(len(batch.x), -1)
-                right += int((batch.truth[np.arange(len(y)), y.argmax(1)] > 0).sum())
-                count += len(y)
-        return right / count
-
-    return validate
-
-
-def mean_ap(net: Network, data: DataFile, job: Job) -> Validate:
-    """The mean average precision (IoU .5, area under the curve) on the images of valid=, as `darkpy map` gives it."""
-    if data.config.map:
-        raise DataError(f"{data.section.place('map')}: map= is for darkpy map only")
-    names = [str(k) for k in range(heads_of(net)[-1].config.classes)]
-    labelled = read_truth(data, len(names))
-
-    def validate(net: Network) -> float:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "now.weights"
-            net.save(path)
-            model = Detector(job.cfg, path, names, threads=job.threads, lax=job.lax)
-        collected = collect(model, labelled, on_error=lambda source, error: None)
-        score = voc.evaluate(*collected.tables(), len(names)).mean_ap(0)
-        return 0.0 if math.isnan(score) else score
-
-    return validate

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from darkpy.jit import threads_allowed
-from darkpy.ops.cpu import bits
-from darkpy.ops.cpu.bits import HALF, Shape, bit_tile
+from darkpy.ops.cpu import bitmaps, bits
+from darkpy.ops.cpu.bitmaps import HALF
+from darkpy.ops.cpu.bits import Shape, bit_tile
 from darkpy.ops.cpu.tasks import arguments
 from darkpy.ops.cpu.tile import DEPTH, rows_for
 from darkpy.ops.signs import Signs
@@ -96,7 +97,31 @@ class PackSigns(Kernel):
         limits = self.limits.padded(x.blocks)
         slots = arguments(memory.place(y), memory.place(x), y.shape[2:], y.blocks, x.blocks, y.border, bands,
                           limits.ctypes.data)
-        return [Call(n * y.blocks * bands, bits.pack_signs(), slots, (limits,))]
+        return [Call(n * y.blocks * bands, bitmaps.pack_signs(), slots, (limits,))]
+
+
+class InputScales(Kernel):
+    """K of XNOR-Net (eq. 11): means of |x| over the channels and the window of a convolution; out (N, 1, OH, OW)."""
+
+    algorithm = "input scales"
+
+    def __init__(self, layer: int, x: Blocked, out: Value, *, kernel: int, stride: tuple[int, int] = (1, 1),
+                 pad: int = 0, dilation: int = 1, groups: int = 1):
+        super().__init__(layer, [x], out)
+        self.window, self.stride, self.pad = (kernel, dilation), stride, pad
+        reach = dilation * (kernel - 1)
+        self.sides = [max((o - 1) * s + reach + 1, side + pad) for o, s, side in
+                      zip(out.shape[2:], stride, x.shape[2:], strict=True)]
+        self.need_scratch(4 * out.shape[0] * self.sides[0] * self.sides[1])
+
+    def bind(self, memory: Any) -> list[Call]:
+        x, y, means = self.reads[0], self.out, memory.array(self.scratch).ctypes.data
+        n, c, h, w = x.shape
+        _, _, oh, ow = y.shape
+        first = arguments(means, memory.place(x), h, w, x.blocks, self.sides, self.pad, 1 / c)
+        second = arguments(memory.array(y).ctypes.data, means, oh, ow, self.sides, self.window, self.stride,
+                           1 / self.window[0] ** 2)
+        return [Call(n * self.sides[0], bitmaps.mean_sizes(), first), Call(n * oh, bitmaps.box_means(), second)]
 
 
 class PoolBits(Kernel):
@@ -111,16 +136,16 @@ class PoolBits(Kernel):
     def bind(self, memory: Any) -> list[Call]:
         x, y = self.reads[0], self.out
         slots = arguments(memory.place(y), memory.place(x), y.shape[2:], y.blocks, y.border, x.shape[2:], self.window)
-        return [Call(x.shape[0] * y.blocks, bits.pool_bits(), slots)]
+        return [Call(x.shape[0] * y.blocks, bitmaps.pool_bits(), slots)]
 
 
 class Xnor(Kernel):
     """Convolution of bits with bits; the output is floats, or bits again (`limits`)."""
 
     def __init__(self, conv: Conv, x: Bits, out: Blocked, residual: Blocked | None = None,
-                 limits: Limits | None = None):
-        super().__init__(conv.layer, [x, residual] if residual else [x], out)
-        self.conv, self.residual, self.limits = conv, residual, limits
+                 limits: Limits | None = None, factors: Value | None = None):
+        super().__init__(conv.layer, [v for v in (x, residual, factors) if v], out)
+        self.conv, self.residual, self.limits, self.factors = conv, residual, limits, factors
         k = conv.kernel
         _, _, oh, ow = out.shape
         self.algorithm = f"xnor {k}x{k}" + (f"/{conv.stride[0]}" if conv.stride != (1, 1) else "")
@@ -175,15 +200,18 @@ class Xnor(Kernel):
         table = np.ascontiguousarray(table.astype(np.int64))
         sums, rows, columns = self.base()
         pixels = rows_for(ow, tuple(rows for rows in bits.ROWS if rows <= ow))
+        scaled, factors = int(self.factors is not None), 0
+        if self.factors:
+            factors = memory.array(self.factors).ctypes.data
         calls = []
         for first, count, vectors, packed, *_ in self.packed.parts:
             bands, groups = self.split(count)
-            tile = bit_tile(Shape(pixels, vectors, halves, conv.stride[1], signs=int(self.limits is not None)))
+            tile = bit_tile(Shape(pixels, vectors, halves, conv.stride[1], scaled, int(self.limits is not None)))
             skip = first * LANES * 4
             assert not (self.limits and first), "words are whole, so there is no odd block"
             slots = arguments(
                 packed.ctypes.data, packed[0].nbytes, table.ctypes.data, len(table), sums.ctypes.data + skip,
-                rows.ctypes.data, columns.ctypes.data, 0, scale.ctypes.data + skip, bias.ctypes.data + skip,
+                rows.ctypes.data, columns.ctypes.data, factors, scale.ctypes.data + skip, bias.ctypes.data + skip,
                 (base, image, block, row), shifted(dst, first), shifted(res, first), conv.stride, oh, ow, count, bands,
                 groups, y.border, limits.ctypes.data if self.limits else 0, conv.slope, conv.after, tile.address,
                 pixels, vectors)

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from darkpy.ops.cpu.activations import SLOPES
-from darkpy.ops.cpu.bits import HALF
+from darkpy.ops.cpu.bitmaps import HALF
 from darkpy.ops.cpu.functions import FUNCTIONS, NOT_AT_ZERO
 from darkpy.ops.signs import Signs
 from darkpy.ops.spec import Shape
 from darkpy.plan import choose, convolution, kernels, passes
-from darkpy.plan.binary import Limits, OneBit, PackSigns, PoolBits, Xnor, stays_binary, takes_bits
+from darkpy.plan.binary import InputScales, Limits, OneBit, PackSigns, PoolBits, Xnor, stays_binary, takes_bits
 from darkpy.plan.blocked import FLOAT, LANES, Bits, Blocked, Form
 from darkpy.plan.convolution import Conv, Packed
 from darkpy.plan.narrow import Forms
@@ -113,14 +113,14 @@ class Lowering:
         conv = Conv(step.layer, weights, factor, np.zeros(f, np.float32), **step.kw)
         count = self.convolutions[step.layer] = self.convolutions.get(step.layer, 0) + 1
         conv.packed = self.packs.setdefault((step.layer, count), conv.packed)
-        value = step.outs[0]
+        value, factors = self.pixel_factors(step)
         if bias := self.follower(value, "add_bias"):
             conv.bias = bias.args[1]
             value = self.absorb(bias)
         value, residual = self.epilogue(conv, value)
         if isinstance(weights, Signs):
             extra = self.as_map(residual, step.layer) if residual is not None else None
-            self.binary(conv, x, value, extra)
+            self.binary(conv, x, value, extra, factors)
             step.args = (x,)
             return True
         choice = conv.packed.choice = conv.packed.choice or self.choices[id(step)]
@@ -146,7 +146,7 @@ class Lowering:
 
     # -- bits: what exists only to be asked for its sign -----------------------------------------------------------
 
-    def binary(self, conv: Conv, x: Value, value: Value, residual: Blocked | None) -> None:
+    def binary(self, conv: Conv, x: Value, value: Value, residual: Blocked | None, factors: Value | None) -> None:
         """A convolution with binary weights, of bits or of floats; of bits to bits where only the signs of its result,
         or of its pooled result, are read."""
         pool = self.follower(value, "maxpool")
@@ -158,12 +158,28 @@ class Lowering:
         elif found and residual is None and value.shape[1] % HALF == 0:
             limits, chain = found
             out = Bits(value.shape, value.name, limits.flipped)
-            self.steps.append(Xnor(conv, self.bits[x], out, limits=limits))
+            self.steps.append(Xnor(conv, self.bits[x], out, None, limits, factors))
             self.finish_signs(out, pool, chain)
         else:
-            self.steps.append(Xnor(conv, self.bits[x], self.new_map(value), residual))
+            self.steps.append(Xnor(conv, self.bits[x], self.new_map(value), residual, None, factors))
         self.release(conv.layer, conv.weights.source)
         conv.weights = np.broadcast_to(np.float32(0), conv.weights.shape)  # only the shape is needed from now on
+
+    def pixel_factors(self, step: Step) -> tuple[Value, Value | None]:
+        """The value behind a convolution of bits, and the factors of its pixels (K of XNOR-Net) if they follow."""
+        value = step.outs[0]
+        scaled = self.follower(value, "scale_maps") if step.args[0] in self.bits else None
+        if scaled is None:
+            return value, None
+        factors = scaled.args[1]
+        maker = next((s for s in self.program.steps if factors in s.outs and s.op == "input_scales"), None)
+        if maker and id(maker) not in self.done and maker.args[0] in self.maps:
+            self.steps.append(InputScales(step.layer, self.as_map(maker.args[0], step.layer), factors, **maker.kw))
+            self.planar.add(factors)
+            self.absorb(maker)
+        elif factors not in self.planar:
+            return value, None
+        return self.absorb(scaled), factors
 
     def signs_from(self, step: Step | None) -> tuple[Limits, list[Step]] | None:
         """How the bits behind a step, a batch norm or the signs, follow from its input, and the steps that this takes;

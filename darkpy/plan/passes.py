@@ -63,14 +63,20 @@ def fold_constants(program: Program) -> None:
 
 
 def fold_batchnorm(program: Program) -> None:
-    """conv -> batchnorm becomes conv with scaled weights -> add_bias.  The trained weights stay as they are."""
+    """conv -> batchnorm becomes conv with scaled weights -> add_bias, also where the pixels of a convolution are scaled
+    in between.  The trained weights stay as they are."""
     written = {id(step.args[0]) for step in program.steps if step.op in spec.WRITES}
     readers = program.readers()
     folded: list[Step] = []
-    makers: dict[Any, Any] = {step.outs[0]: step for step in program.steps if step.op in ("conv", "linear")}
+    makers: dict[Any, Any] = {}  # who has its factor for each channel
+    for step in program.steps:
+        if step.op in ("conv", "linear"):
+            makers[step.outs[0]] = step
+        elif step.op == "scale_maps" and program.only_reader(step.args[0], readers) is step:
+            makers[step.outs[0]] = makers.get(step.args[0])
     for step in program.steps:
         conv = makers.get(step.args[0]) if step.op == "batchnorm" and isinstance(step.args[0], Value) else None
-        if conv is None or program.only_reader(conv.outs[0], readers) is not step or any(
+        if conv is None or program.only_reader(step.args[0], readers) is not step or any(
                 isinstance(a, Value) or id(a) in written for a in (*step.args[1:], conv.args[1])):
             folded.append(step)
             continue

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any
 
-from darkpy.ops.cpu import bits, blocked, direct, functions, transforms, winograd
+from darkpy.ops.cpu import bitmaps, bits, blocked, direct, functions, transforms, winograd
 from darkpy.ops.cpu.tile import DEPTH, ROWS, VECTORS, Shape, tile_function
 from darkpy.plan.choose import FRESH, TILES
 
 PLAIN = (direct.direct, direct.pack_task, winograd.by_tiles, winograd.by_filters, winograd.by_fresh_filters,
          winograd.pack_task, blocked.activate, blocked.add, blocked.copy, blocked.from_blocked, blocked.maxpool,
-         blocked.pad_planar, blocked.to_blocked, blocked.upsample, bits.pack_signs, bits.pool_bits, bits.xnor)
+         blocked.pad_planar, blocked.to_blocked, blocked.upsample, bitmaps.box_means,
+         bitmaps.mean_sizes, bitmaps.pack_signs, bitmaps.pool_bits, bits.xnor)
 
 
 def variants() -> Iterator[tuple[str, Callable[..., Any], tuple[Any, ...]]]:

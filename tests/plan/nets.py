@@ -81,6 +81,12 @@ NETS: dict[str, tuple[str, dict[str, Any]]] = {
                        + conv(40, 3, "linear", binary=1, stride=2) + section("shortcut", from_=-1)
                        + conv(32, 3, "linear", xnor=1, abits=2, alpha="learned", center=1)
                        + conv(32, 3, binary=1, alpha="none", groups=2) + conv(20, 1, binary=1, wbits=2), {}),
+    "bits and input scales": (conv(20, 3) + section("batchnorm") + conv(64, 3, xnor=1, beta=1, batch_normalize=1)
+                              + conv(64, 2, "linear", xnor=1, beta=1, stride=2)
+                              + section("maxpool", size=2, stride=2) + section("batchnorm")
+                              + conv(33, 3, "linear", xnor=1, xnor_mode="paper", dilation=2)
+                              + conv(33, 3, xnor=1, beta=1, groups=3) + conv(7, 1, "linear"),
+                              {"width": 19, "height": 22}),
     "few bits": (conv(9, 1, "linear", xnor=1) + conv(17, 3, "linear", xnor=1) + section("route", layers="-1,-2")
                  + conv(33, 3, xnor=1, stride_x=2, stride_y=1) + conv(33, 2, xnor=1, pad=0) + conv(64, 4, xnor=1)
                  + conv(64, 3, xnor=1) + section("avgpool"), {"width": 5, "height": 4}),

@@ -6,7 +6,7 @@ import pytest
 
 from darkpy.build import read
 from darkpy.network import Network
-from darkpy.ops.cpu import bits, blocked, direct, transforms, winograd
+from darkpy.ops.cpu import bitmaps, bits, blocked, direct, transforms, winograd
 from darkpy.plan import binary, convolution
 from darkpy.plan.variants import PLAIN, variants
 from tests.shared import ROOT
@@ -34,6 +34,6 @@ def test_plans_ask_for_nothing_else(name, monkeypatch):
 
 
 def test_no_kernel_is_forgotten():
-    made = {f for module in (bits, blocked, direct, winograd) for f in vars(module).values()
+    made = {f for module in (bitmaps, bits, blocked, direct, winograd) for f in vars(module).values()
             if hasattr(f, "cache_info") and f.__module__ == module.__name__ and isinstance(f.__wrapped__, FunctionType)}
     assert made - {bits.bit_tile, bits.spread} == set(PLAIN)

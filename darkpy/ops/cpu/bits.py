@@ -1,10 +1,10 @@
 """XNOR convolution on packed bits: signs of 32 channels in a word, products by xor, sums by counting ones.
 
 With a, w in {-1, +1} and a bit for each +1, n products sum up to  n - 2 popcount(a ^ w)  (Rastegari et al., "XNOR-Net",
-2016, section 3.2).  A map of bits has layout (N, C/64, H, W) of 64-bit words with a border of zeros.  A tile keeps the
-counts of several neighbouring pixels for 16 or 32 filters in registers, 16 filters a vector, and walks over taps and
-channels: one broadcast word of the map against a vector of weights, packed as (filters/(16 vectors), taps * C/64, 2,
-vectors, 16) words of 32 bits.
+2016, section 3.2).  Maps of bits are those of bitmaps.py.  A tile keeps the counts of several neighbouring pixels for
+16 or 32 filters in registers, 16 filters a vector, and walks over taps and channels: half a word of the map, in all
+lanes, against a vector of weights, packed as (filters/(16 vectors), turns, halves, vectors, 16) words of 32 bits.  A
+turn takes both halves of a word, or one where the number of halves is odd.
 
 A zero of the padding is neither +1 nor -1.  In the map it looks like -1, so that a tap outside adds the number of its
 positive weights to the count, which is known beforehand: the sum is  base - 2 count,  where `base` depends on the
@@ -25,22 +25,17 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from darkpy.jit import intrinsic, njit
+from darkpy.jit import intrinsic
+from darkpy.ops.cpu.bitmaps import PIXEL, SHORT, WORD, clear_words, get_word, store_signs
 from darkpy.ops.cpu.direct import clear_edges
 from darkpy.ops.cpu.tasks import call, compiled, ints, number, task
 from darkpy.ops.cpu.tile import WIDE, has
-from darkpy.ops.cpu.vector import BYTES, I8, I32, I64, LANES, VECTOR, Emit
+from darkpy.ops.cpu.vector import BYTES, I8, I32, LANES, VECTOR, Emit
 
-WORD = 64  # channels in a word of a map
-PIXEL = WORD // 8  # bytes
-HALF = 32  # channels in a half of it, a lane of a vector
 COUNTERS = ir.VectorType(I32, LANES)
-SHORT = ir.IntType(16)
 POPCOUNT_CPUS = re.compile(r"avx512vpopcntdq|icelake|sapphirerapids|emeraldrapids|graniterapids|tigerlake|rocketlake|"
                            r"knm|znver[4-9]")
 LONGEST = 31  # halves whose ones, at most 8 in each byte, a byte can count
-
-
 COUNTS_WORDS = has("avx512vpopcntdq", POPCOUNT_CPUS)  # the ones of 16 words in one instruction
 ROWS = (14, 13, 10, 7, 4, 2, 1) if WIDE else (4, 3, 2, 1)
 
@@ -190,12 +185,6 @@ def _tile(context, rows, vectors, halves, step, scaled, signs, words, n, offsets
     return signature, generate
 
 
-def store_signs(e: Emit, y: Any, limit: Any, address: Any) -> None:
-    """16 bits at an address: whether each lane is at least its limit."""
-    bits = e.b.bitcast(e.b.fcmp_ordered(">=", y, limit), SHORT)
-    e.b.store(bits, e.b.inttoptr(address, SHORT.as_pointer())).align = 2
-
-
 @cache
 def bit_tile(shape: Shape) -> Any:
     """The C function of a tile; the arguments are those of `_tile` behind its shape."""
@@ -243,125 +232,6 @@ def spread(vectors: int) -> Any:
         _spread(vectors, target, bits, factors, count)
 
     return unpack
-
-
-@intrinsic
-def put_word(context, address, value):
-    """Store 64 bits at an address."""
-
-    def generate(cx, builder, _, args):
-        builder.store(args[1], builder.inttoptr(args[0], I64.as_pointer()))
-        return cx.get_dummy_value()
-
-    return types.void(types.int64, types.int64), generate
-
-
-@intrinsic
-def get_word(context, address):
-    """The 64 bits at an address."""
-
-    def generate(cx, builder, _, args):
-        return builder.load(builder.inttoptr(args[0], I64.as_pointer()))
-
-    return types.int64(types.int64), generate
-
-
-@intrinsic
-def sign_row(context, target, source, limits, pixels):
-    """Bits x >= limit of the 16 channels of a block, 2 bytes for each of a row's pixels (at least 1)."""
-
-    def generate(cx, builder, _, args):
-        target, source, limits, pixels = args
-        e = Emit(builder)
-        limit = e.load(limits)
-
-        def pixel(i: Any, _: list[Any]) -> list[Any]:
-            x = e.load(builder.add(source, builder.mul(i, e.whole(BYTES))))
-            store_signs(e, x, limit, builder.add(target, builder.mul(i, e.whole(PIXEL))))
-            return []
-
-        e.loop(pixels, [], pixel)
-        return cx.get_dummy_value()
-
-    return types.void(*[types.int64] * 4), generate
-
-
-@njit
-def clear_words(base, row, width, lead, trail, first, last, height):
-    """Zero the border of one plane of words beside rows first..last, and above and below it where these rows touch its
-    ends.  `base` is the address of pixel (0, 0), `row` the bytes of a row; `lead` pixels before, `trail` behind."""
-    for i in range(-lead if first == 0 else first, height + trail if last == height else last):
-        inside = 0 <= i < height
-        for j in range(-lead, 0 if inside else width + trail):
-            put_word(base + i * row + j * PIXEL, 0)
-        if inside:
-            for j in range(width, width + trail):
-                put_word(base + i * row + j * PIXEL, 0)
-
-
-# Arguments of the tasks below begin with maps: (address of pixel 0,0; bytes from image to image, block to block, row to
-# row), four slots each; border (lead, trail) is that of the output.
-
-
-@cache
-def pack_signs() -> Any:
-    """Band `band` of `bands` of rows of one word of an image, from a blocked map: dst, src; H, W; words; blocks of src;
-    border; bands; limits of the channels (floats)."""
-
-    @task
-    def pack_signs(t, thread, p):
-        dst, dst_image, dst_block, dst_row = ints(p, 0, 4)
-        src, src_image, src_block, src_row = ints(p, 4, 4)
-        h, w, words, blocks, lead, trail, bands, limits = ints(p, 8, 8)
-        image, word, band = t // (words * bands), t // bands % words, t % bands
-        row0, row1 = h * band // bands, h * (band + 1) // bands
-        plane = dst + image * dst_image + word * dst_block
-        four = WORD // LANES
-        for i in range(row0, row1):
-            out = plane + i * dst_row
-            if blocks < (word + 1) * four:
-                for j in range(w):
-                    put_word(out + j * PIXEL, 0)
-            for block in range(word * four, min(blocks, (word + 1) * four)):
-                sign_row(out + block % four * 2, src + image * src_image + block * src_block + i * src_row,
-                         limits + block * BYTES, w)
-        clear_words(plane, dst_row, w, lead, trail, row0, row1, h)
-
-    return pack_signs
-
-
-@cache
-def pool_bits() -> Any:
-    """One word of an image, 1 where any pixel of a window has 1: dst, src; OH, OW; words; border; H, W; window;
-    strides; pixels added in front."""
-
-    @task
-    def pool_bits(t, thread, p):
-        dst, dst_image, dst_block, dst_row = ints(p, 0, 4)
-        src, src_image, src_block, src_row = ints(p, 4, 4)
-        oh, ow, words, lead, trail = ints(p, 8, 5)
-        h, w, window, sy, sx, front = ints(p, 13, 6)
-        image, word = t // words, t % words
-        source = src + image * src_image + word * src_block
-        plane = dst + image * dst_image + word * dst_block
-        pairs = min(ow, w // 2) if window == sx == 2 and front == 0 else 0
-        for i in range(oh):
-            top, bottom = max(i * sy - front, 0), min(i * sy - front + window, h)
-            above, below = source + top * src_row, source + (bottom - 1) * src_row
-            for j in range(pairs):  # the usual window, in vectors
-                at = 2 * j * PIXEL
-                put_word(plane + i * dst_row + j * PIXEL, get_word(above + at) | get_word(above + at + PIXEL)
-                         | get_word(below + at) | get_word(below + at + PIXEL))
-            for j in range(pairs, ow):
-                left, right = max(j * sx - front, 0), min(j * sx - front + window, w)
-                ones = np.int64(0)
-                for y in range(top, bottom):
-                    for x in range(left, right):
-                        ones |= get_word(source + y * src_row + x * PIXEL)
-                put_word(plane + i * dst_row + j * PIXEL, ones)
-        clear_words(plane, dst_row, ow, lead, trail, 0, oh, oh)
-
-    return pool_bits
 
 
 @cache

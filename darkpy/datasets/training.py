@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from darkpy.build import Graph
 from darkpy.datafile import DataFile
 from darkpy.datasets.augment import Colours, Windows
 from darkpy.datasets.classification import ByFile, ByPath, ClassificationSet, check_labels
@@ -22,19 +23,19 @@ from darkpy.vision.tree import Tree
 HEADS = ("yolo", "region", "detection")
 
 
-def heads_of(net: Network) -> list[Layer]:
+def heads_of(net: Network | Graph) -> list[Layer]:
     return [layer for layer in net.layers if layer.kind in HEADS]
 
 
-def is_detector(net: Network) -> bool:
+def is_detector(net: Network | Graph) -> bool:
     return bool(heads_of(net))
 
 
-def last_loss(net: Network) -> Layer | None:
+def last_loss(net: Network | Graph) -> Layer | None:
     return next((layer for layer in reversed(net.layers) if layer.is_loss), None)
 
 
-def is_segmenter(net: Network, data: DataFile | None = None) -> bool:
+def is_segmenter(net: Network | Graph, data: DataFile | None = None) -> bool:
     """Whether the net learns from masks: it ends in [iseg], or its loss is that of a map (whose classes `data` does
     not look for in paths or label files)."""
     loss = last_loss(net)

@@ -22,7 +22,9 @@ from darkpy import datafile
 from darkpy.build import Graph
 from darkpy.datasets.classification import ByFile, ByPath, check_labels
 from darkpy.datasets.labels import scan_labels
+from darkpy.datasets.masks import mask_path, read_masks
 from darkpy.datasets.paths import ImageList, label_path, read_list
+from darkpy.datasets.training import is_segmenter
 from darkpy.errors import DataError
 from darkpy.jit import threads_allowed
 from darkpy.tasks import lint
@@ -110,7 +112,8 @@ class Checker:
         self.check_files()
         config = self.data.config
         heads = lint.heads_of(graph) if graph else []
-        self.report.classifier = bool(config.labels or config.tag) if graph is None else not heads
+        self.masks = graph is not None and is_segmenter(graph, self.data)
+        self.report.classifier = bool(config.labels or config.tag) if graph is None else not (heads or self.masks)
         self.input = graph.input_shape if graph else None
         self.rows = max((getattr(head.config, "max", 0) for head in heads), default=0)
         self.classes = config.classes or len(self.report.names) or 1
@@ -238,10 +241,14 @@ class Checker:
         try:
             if self.report.classifier:
                 seen.classes = self.labels.classes_of(path) if self.labels else []
+            elif self.masks:
+                if seen.digest:  # whether a mask fits is only known of an image that could be read
+                    seen.classes = [mask.class_id for mask in read_masks(mask_path(path), self.classes, seen.size)]
             else:
                 look_at_boxes(seen, label_path(path), self.classes, self.rows)
         except DataError as e:
-            kind = "bad labels" if self.report.classifier or os.path.exists(label_path(path)) else "missing labels"
+            file = mask_path(path) if self.masks else label_path(path)
+            kind = "bad labels" if self.report.classifier or os.path.exists(file) else "missing labels"
             seen.findings.append(Finding("error", kind, place, str(e)))
         return seen
 

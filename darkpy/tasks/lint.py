@@ -15,6 +15,7 @@ from pathlib import Path
 from darkpy import cfg, datafile
 from darkpy.build import Graph, examine, line_of
 from darkpy.datafile import DataFile
+from darkpy.datasets.training import is_segmenter
 from darkpy.errors import CfgError, DataError
 from darkpy.layers import LAYERS, Layer
 from darkpy.layers.base import flat
@@ -222,7 +223,13 @@ def compare(data: DataFile, graph: Graph) -> list[str]:
                                         f"classes={head.config.classes}")]
     if not heads:
         last = [layer for layer in graph.layers if layer.has_output][-1]
-        if flat(last.out_shape) != classes:
+        if is_segmenter(graph, data):
+            found = last.config.classes if last.kind == "iseg" else last.out_shape[0]
+            if found != classes:
+                place = graph.sections[last.net.index + 1].place()
+                return [at(data, "classes", f"classes={classes}, but [{last.kind}] at {place} gives maps of {found} "
+                                            "classes")]
+        elif flat(last.out_shape) != classes:
             place = graph.sections[last.net.index + 1].place()
             return [at(data, "classes", f"classes={classes}, but [{last.kind}] at {place} ends the network with "
                                         f"{flat(last.out_shape)} numbers")]

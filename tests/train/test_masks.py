@@ -158,3 +158,16 @@ def test_refusals(darkpy, place):
         (place / "labels" / f"{k}.txt").write_text("1 2 3\n")
     assert "class 7 is not among 0 to 1" in darkpy("train", "d.data", "segmenter.cfg").err
     assert "3 numbers where the net gives 2" in darkpy("regressor", "train", "d.data", "regressor.cfg").err
+
+
+def test_check_and_lint(darkpy, place):
+    """They ask for masks, not for labels in paths, and compare the number of maps with classes=."""
+    assert darkpy("lint", "d.data", "segmenter.cfg", "isegmenter.cfg").status == 0
+    (place / "mask" / "2.txt").write_text("0 5,2000\n")
+    (place / "mask" / "3.txt").unlink()
+    done = darkpy("check", "d.data", "segmenter.cfg")
+    assert done.status == 4
+    assert "its runs cover 2005 pixels, but the image has 32x32" in done.out and "mask/3.txt: no such file" in done.out
+    (place / "d.data").write_text((place / "d.data").read_text().replace("classes=2", "classes=3"))
+    done = darkpy("lint", "d.data", "segmenter.cfg")
+    assert "classes=3, but [convolutional] at segmenter.cfg:16 gives maps of 2 classes" in done.err + done.out

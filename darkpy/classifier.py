@@ -60,11 +60,12 @@ class Classifier:
     """A network whose output is a probability for each class.  Arguments and errors are those of Detector.
 
     With a label tree (Darknet9000) the probabilities are multiplied down the tree, and only its leaves count.
+    `resizes`: `probabilities` takes images of any size, which needs the weights twice.
     """
 
     def __init__(self, cfg: str | os.PathLike[str], weights: str | os.PathLike[str] | None = None,
                  names: Names = None, *, size: int | tuple[int, int] | None = None, device: str = "cpu",
-                 threads: int | None = None, lax: bool = False, partial: bool = False):
+                 threads: int | None = None, lax: bool = False, partial: bool = False, resizes: bool = False):
         cfg, weights = os.fspath(cfg), None if weights is None else os.fspath(weights)
         self.net = load(cfg, None if partial else weights, batch=1, size=size, device=device, lax=lax)
         if partial and weights is not None:
@@ -78,7 +79,7 @@ class Classifier:
                              "number for each class: put [avgpool] behind the last convolution, or change size=")
         self.tree = getattr(last, "tree", None)
         self.names = class_names(names, cfg, flat(last.out_shape))
-        self._run = self.net.plan(threads, release=True)
+        self._run = self.net.plan(threads, release=not resizes)
 
     def classify(self, image: Any, top: int = 5) -> Classification:
         """The `top` likeliest classes of one image: path, bytes, uint8 (H, W, 3) RGB, float (3, H, W), PIL.Image."""
@@ -97,11 +98,27 @@ class Classifier:
 
     def _classify(self, pictures: list[Picture], top: int) -> Iterator[Classification]:
         start = time.perf_counter()
-        (output,) = self._run(np.stack([p.x for p in pictures]))
+        answers = self.probabilities(np.stack([p.x for p in pictures]))
         ms = (time.perf_counter() - start) * 1000 / len(pictures)
-        for picture, p in zip(pictures, output.reshape(len(pictures), -1), strict=True):
-            if self.tree is not None:
-                p = self.tree.hierarchy_predictions(p, only_leaves=True)
-            best = np.argsort(-np.nan_to_num(p, nan=-1), kind="stable")[:top]
-            guesses = [Guess(int(k), self.names[k], float(p[k])) for k in best]
+        for picture, p in zip(pictures, answers, strict=True):
+            guesses = [Guess(k, self.names[k], float(p[k])) for k in likeliest(p, top)]
             yield Classification(guesses, p, picture.path, {"preprocess": picture.ms, "inference": ms})
+
+    def probabilities(self, x: np.ndarray) -> np.ndarray:
+        """(N, classes) for inputs (N, C, h, w): the net's own size or, with `resizes`, any its layers allow."""
+        if x.shape[1:] == self.input_shape:
+            (output,) = self._run(x)
+        else:
+            self.net.resize(x.shape[2:])
+            output = self.net.forward(x)
+        p = output.reshape(len(x), -1)
+        if p.shape[1] != len(self.names):
+            raise ModelError(f"{self.net.graph.path}: gives {p.shape[1]} numbers for an input of "
+                             f"{x.shape[3]}x{x.shape[2]}: only a net that ends in [avgpool] takes images of any size")
+        return p if self.tree is None else self.tree.hierarchy_predictions(p, only_leaves=True)
+
+
+def likeliest(p: np.ndarray, top: int) -> list[int]:
+    """The `top` classes of probabilities (classes,), in order."""
+    best: list[int] = np.argsort(-np.nan_to_num(p, nan=-1), kind="stable")[:top].tolist()
+    return best

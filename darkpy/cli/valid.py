@@ -1,8 +1,12 @@
-"""`detector valid`: result files for VOC, COCO and ImageNet.  `classifier valid`: top-1 and top-k accuracy."""
+"""`detector valid`: result files for VOC, COCO and ImageNet.  `classifier valid` and, with other views of the images,
+`validmulti` and so on: top-1 and top-k accuracy.  `classifier csv`, `label`, `test`, `fout`: a classifier's answers.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 
 from darkpy import cfg
 from darkpy.cli import console
@@ -44,15 +48,21 @@ def detector(args: Args) -> int:
     return failed.status
 
 
-def classifier(args: Args) -> int:
+def classifier(view: str, resizes: bool = False) -> Callable[[Args], int]:
+    """The command that measures by a view of `tasks.views`."""
+    return lambda args: accuracy(args, view, resizes)
+
+
+def accuracy(args: Args, view: str, resizes: bool) -> int:
     from darkpy import datafile
     from darkpy.classifier import Classifier
+    from darkpy.tasks import views
     from darkpy.tasks.top_k import TopK, top_k
 
     data = datafile.read(args.data, lax=args.lax)
-    model = open_model(Classifier, args)
+    model = open_model(partial(Classifier, resizes=resizes), args)
     failed = Failures()
-    total, states = top_k(model, data, top_of(args), args.batch, failed)
+    total, states = top_k(model, data, top_of(args), args.batch, failed, getattr(views, view))
     state = TopK(0)
     for latest in watch(states, total):
         state = latest
@@ -64,6 +74,32 @@ def classifier(args: Args) -> int:
     else:
         print(f"{count(state.images, 'image')}: top 1: {100 * found['top1_accuracy']:.2f} %, "
               f"top {state.k}: {100 * found['topk_accuracy']:.2f} %")
+    return failed.status
+
+
+def answers(view: str, form: str) -> Callable[[Args], int]:
+    """The command that writes a line for each image of test=, or of a list."""
+    return lambda args: lines(args, view, form)
+
+
+def lines(args: Args, view: str, form: str) -> int:
+    from darkpy import datafile
+    from darkpy.classifier import Classifier, likeliest
+    from darkpy.datasets.paths import images_of, read_list
+    from darkpy.tasks import views
+
+    data = datafile.read(args.data, lax=args.lax)
+    listed = getattr(args, "list", None)
+    images = (read_list(listed) if listed else images_of(data, "test")).images
+    model = open_model(Classifier, args)
+    failed = Failures()
+    top = top_of(args) if form == "indexes" else 0
+    for i, p in watch(views.predict(model, images, getattr(views, view), args.batch, failed), len(images)):
+        if form == "name":
+            print(model.names[likeliest(p, 1)[0]])
+        else:
+            cells = likeliest(p, top) if form == "indexes" else [f"{v:g}" for v in p]
+            print(images[i], *cells, sep="\t")
     return failed.status
 
 
@@ -83,10 +119,27 @@ CLASSIFIER = [
         high=1 << 20, also=("-t",)),
     Opt("--json", "as JSON"), *MODEL,
 ]
+ANSWERS = [o for o in CLASSIFIER if o.name != "--json"]
+MEASURED = "Where a net sees several views of an image, its answers are added up."
 COMMANDS = [
     Command(("detector", "valid"), "write detections in the files that VOC, COCO or ImageNet evaluate", detector,
             [DATA, *CFG], DETECTOR, "As in Darknet",
             "An image that cannot be read is reported, the others are still done, and the exit status is 4."),
-    Command(("classifier", "valid"), "top-1 and top-k accuracy", classifier,
-            [Arg("data", ".data file with valid= and labels="), *CFG], CLASSIFIER, "As in Darknet"),
+    *(Command(("classifier", word), help, classifier(view, resizes),
+              [Arg("data", ".data file with valid= and labels="), *CFG], CLASSIFIER, "As in Darknet", MEASURED)
+      for word, view, resizes, help in (
+          ("valid", "middle", False, "top-1 and top-k accuracy"),
+          ("validcrop", "stretched", False, "the same, images stretched to the net's input"),
+          ("valid10", "ten", False, "the same, by ten windows of each image"),
+          ("validfull", "whole", True, "the same, by whole images, their shorter side as long as the input's"),
+          ("validmulti", "scales", True, "the same, by whole images at four sizes, also mirrored"))),
+    *(Command(("classifier", word), help, answers(view, form),
+              [Arg("data", ".data file with test="), *CFG], ANSWERS if form == "indexes" else MODEL, "As in Darknet")
+      for word, view, form, help in (
+          ("csv", "letterbox", "indexes", "for each image of test= its path and likeliest classes, by number"),
+          ("label", "cut", "name", "for each image of test= the name of its likeliest class"),
+          ("test", "stretched", "all", "for each image of test= its path and the probabilities of all classes"))),
+    Command(("classifier", "fout"), "for each image of a list its path and the probabilities of all classes",
+            answers("cut", "all"), [Arg("data", ".data file"), *CFG, Arg("list", "file with a path a line")], MODEL,
+            "As in Darknet"),
 ]

@@ -1,7 +1,4 @@
-"""A classifier measured on the images of a list: is the true class the likeliest, or among the first k?
-
-As in the original's `valid`, the net sees the middle of each image.
-"""
+"""A classifier measured on the images of a list: is the true class the likeliest, or among the first k?"""
 
 from __future__ import annotations
 
@@ -9,15 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from darkpy.classifier import Classifier
+from darkpy.classifier import Classifier, likeliest
 from darkpy.datafile import DataFile
 from darkpy.datasets.annotations import refuse
 from darkpy.datasets.paths import images_of
 from darkpy.datasets.training import classification_set
 from darkpy.errors import DataError
 from darkpy.pictures import OnError
+from darkpy.tasks.views import View, middle, predict
 
 
 @dataclass
@@ -34,20 +30,20 @@ class TopK:
         return {"images": self.images, "top": self.k, "top1_accuracy": self.first / n, "topk_accuracy": self.among / n}
 
 
-def top_k(model: Classifier, data: DataFile, k: int, batch: int = 8, on_error: OnError | None = None
-          ) -> tuple[int, Iterator[TopK]]:
-    """How many images `valid=` names, and the state after each.
+def top_k(model: Classifier, data: DataFile, k: int, batch: int = 8, on_error: OnError | None = None,
+          view: View = middle) -> tuple[int, Iterator[TopK]]:
+    """How many images `valid=` names, and the state after each.  `view`: what the net sees of an image.
 
     An image with several classes is right where any of them is.  Raises DataError with a line for each image whose
     class is not known, before anything is computed.
     """
     images = images_of(data, "valid")
-    images_and_classes = classification_set(model.net, data, images, chance=False)
+    labels = classification_set(model.net, data, images, chance=False).labels
     problems: list[str] = []
     classes: list[list[int]] = []
     for path in images.images:
         try:
-            classes.append(images_and_classes.labels.classes_of(path))
+            classes.append(labels.classes_of(path))
         except DataError as e:
             problems.append(str(e))
     refuse(problems)
@@ -56,26 +52,11 @@ def top_k(model: Classifier, data: DataFile, k: int, batch: int = 8, on_error: O
             raise DataError(f"{data.section.place('leaves')}: leaves= names nodes of a tree, which this net does not "
                             "have: remove it")
         model.tree.change_leaves(data.find("leaves"))
-    given: list[int] = []
-
-    def crops() -> Iterator[np.ndarray]:
-        unused, truth = np.random.default_rng(0), np.empty(images_and_classes.numbers, np.float32)
-        for i, path in enumerate(images.images):
-            x = np.empty(model.input_shape, np.float32)
-            try:
-                images_and_classes.load(i, unused, x, truth)
-            except DataError as e:
-                if on_error is None:
-                    raise
-                on_error(path, e)
-                continue
-            given.append(i)
-            yield x
 
     def states() -> Iterator[TopK]:
         state = TopK(min(k, len(model.names)))
-        for n, answer in enumerate(model.classify_all(crops(), state.k, batch)):
-            right = [guess.class_id in classes[given[n]] for guess in answer]
+        for i, p in predict(model, images.images, view, batch, on_error):
+            right = [found in classes[i] for found in likeliest(p, state.k)]
             state.images += 1
             state.first += right[0]
             state.among += any(right)

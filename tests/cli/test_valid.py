@@ -7,7 +7,9 @@ import pytest
 
 from darkpy import Detector, load
 from darkpy.errors import UsageError
+from darkpy.tasks import views
 from darkpy.tasks.result_files import Coco
+from darkpy.vision import image
 from darkpy.vision.decode import write_image
 from tests import nets
 from tests.shared import ROOT
@@ -161,3 +163,64 @@ def test_classifier_with_bad_files(darkpy, colours):
 def test_leaves_need_a_tree(darkpy, colours):
     (colours / "my.data").write_text((colours / "my.data").read_text() + "leaves=labels.list\n")
     assert "leaves= names nodes of a tree" in darkpy(*CLASSIFIER).err
+
+
+def test_views(darkpy, colours):
+    """What is outside the middle is green, which only the middle alone does not show."""
+    for word, top1 in (("validcrop", 25), ("validfull", 25), ("validmulti", 25), ("valid10", 25)):
+        done = darkpy("classifier", word, *CLASSIFIER[2:], "--batch", "3")
+        assert (done.status, done.out) == (0, f"4 images: top 1: {top1:.2f} %, top 1: {top1:.2f} %\n"), word
+
+
+def test_views_are_the_originals():
+    rgb = np.arange(20 * 40 * 3, dtype=np.uint8).reshape(20, 40, 3)
+    shapes = {view: [x.shape for x in getattr(views, view)(rgb, 256, 256)] for view in (
+        "letterbox", "middle", "cut", "stretched", "ten", "whole", "scales")}
+    square = (3, 256, 256)
+    assert shapes == {"letterbox": [square], "middle": [square], "cut": [square], "stretched": [square],
+                      "ten": 10 * [square], "whole": [(3, 256, 512)],
+                      "scales": [s for side in (224, 256, 288, 320) for s in 2 * [(3, side // 2, side)]]}
+    assert [x.shape[2] for x in views.scales(rgb, 32, 32)[::2]] == [28, 32, 36, 40]
+    ten = views.ten(rgb, 8, 8)
+    sized = image.resize_uint8(rgb, 40, 40)
+    np.testing.assert_array_equal(ten[2], sized[:, :8, :8])
+    np.testing.assert_array_equal(ten[4], sized[:, 32:, 32:])
+    assert (ten[0] == sized[:, :1, :1]).all()  # all of it outside
+    np.testing.assert_array_equal(ten[7], sized[:, :8, ::-1][:, :, :8])
+
+
+def test_a_net_that_cannot_be_resized(darkpy, colours):
+    text = (colours / "colour.cfg").read_text().replace("[avgpool]\n", "")
+    (colours / "fixed.cfg").write_text(text)
+    load("fixed.cfg").save("fixed.weights")
+    done = darkpy("classifier", "validfull", "my.data", "fixed.cfg", "fixed.weights")
+    assert done.status == 3 and "[connected] has weights for an input of 8x8x3 only" in done.err
+
+
+def test_answers(darkpy, colours):
+    (colours / "my.data").write_text((colours / "my.data").read_text() + "test=valid.txt\n")
+    model = CLASSIFIER[2:]
+    assert darkpy("classifier", "label", *model).out == "red\ngreen\nblue\nblue\n"
+    assert darkpy("classifier", "csv", *model, "-t", "2").out.splitlines()[1].split("\t")[:2] == [
+        f"{colours}/green.png", "1"]
+    for word, more in (("test", ()), ("fout", ("valid.txt",))):
+        rows = [line.split("\t") for line in darkpy("classifier", word, *model, *more).out.splitlines()]
+        assert [row[0] for row in rows] == (colours / "valid.txt").read_text().split()
+        assert all(sum(map(float, row[1:])) == pytest.approx(1, abs=1e-4) and len(row) == 4 for row in rows)
+    (colours / "green.png").write_bytes(b"no image")
+    done = darkpy("classifier", "label", *model)
+    assert (done.status, done.out) == (4, "red\nblue\nblue\n") and "green.png" in done.err
+
+
+def test_yolo_and_coco(darkpy, place):
+    """The data set is an option, the form and the thresholds are those of the original's commands."""
+    model = ("tiny.cfg", "tiny.weights", "-data", "my.data")
+    assert darkpy("yolo", "valid", *model).err.endswith("res/comp4_det_test_lime.txt and 1 more\n")
+    assert darkpy("coco", "valid", *model).err.endswith("res/coco_results.json\n")
+    for name in ("one_0007", "two_0009"):
+        (place / f"{name}.txt").write_text("1 .625 .375 .5 .25\n")
+    assert darkpy("yolo", "recall", *model).out.startswith("2 images, 2 objects: 1 found")
+    done = darkpy("yolo", "valid", "tiny.cfg", "tiny.weights")
+    assert done.status == 4 and done.err.startswith("cfg/voc.data: ")
+    done = darkpy("yolo", "train", "tiny.cfg", "-data", "my.data")
+    assert done.status == 4 and "no train= is given" in done.err

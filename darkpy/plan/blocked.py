@@ -92,7 +92,7 @@ class Blocked(Value):
 
     @property
     def nbytes(self) -> int:
-        return self.shape[0] * self.steps[0]
+        return self.shape[0] * self.blocks * self.steps[1]
 
     @property
     def start(self) -> int:

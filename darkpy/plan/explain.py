@@ -16,6 +16,7 @@ from darkpy.ops.spec import Shape
 from darkpy.plan.convolution import Depthwise, Direct, Winograd
 from darkpy.plan.kernels import Kernel
 from darkpy.plan.lower import lower
+from darkpy.plan.memory import size_of
 from darkpy.plan.trace import Program, Step, Value
 
 if TYPE_CHECKING:
@@ -27,13 +28,14 @@ class StepTime:
     """One step: `layer` it came from (-1: none), what it runs, the shape it gives, operations and median seconds.
 
     `flops` count multiplications and additions of a direct convolution: Winograd does fewer, so its rate may exceed
-    the peak.  That is the peak in float32 whatever a step computes in.
+    the peak.  That is the peak in float32 whatever a step computes in.  `nbytes`: its maps and packed weights.
     """
 
     layer: int
     algorithm: str
     shape: Shape
     flops: float
+    nbytes: int
     seconds: float
 
 
@@ -99,9 +101,11 @@ def explain(plan: Plan, batch: int = 1, passes: int = 5) -> Explanation:
             kernel = isinstance(step, Kernel)
             packed += step.weight_bytes if kernel else 0
             raw += 4 * step.conv.weights.size if isinstance(step, (Direct, Depthwise, Winograd)) else 0
+            maps = [*step.inputs(), *step.outs[:1]]
+            nbytes = sum(map(size_of, maps)) + (step.weight_bytes if kernel else 0)
             steps.append(StepTime(step.layer, step.algorithm if kernel else step.op,
                                   step.outs[0].shape if step.outs else (), step.flops if kernel else 0.0,
-                                  seconds[id(step)]))
+                                  nbytes, seconds[id(step)]))
     return Explanation(steps, batch, plan.threads, peak, program.arena.nbytes, packed, raw, plan.times_raw,
                        plan.precision, plan.note)
 

@@ -56,7 +56,7 @@ def narrow_products(stored: str) -> bool:
 
 WIDE = has("avx512f", AVX512_CPUS)  # 32 registers of 16 floats
 VECTORS = 2 if WIDE else 1  # 28 sums + 2 weights of 32 registers; else 6 x 2 halves + 2 of 16
-ROWS = (14, 13, 12, 10, 8, 7, 5, 4, 3, 2, 1) if WIDE else (6, 5, 4, 3, 2, 1)
+ROWS = (14, 13, 12, 10, 9, 8, 7, 5, 4, 3, 2, 1) if WIDE else (6, 5, 4, 3, 2, 1)
 
 
 def rows_for(width: int, among: tuple[int, ...] = ROWS) -> int:

@@ -55,8 +55,11 @@ def cook_toom(m: int, r: int = 3) -> tuple[Matrix, Matrix, Matrix]:
         return [[p**k for k in range(terms)] for p in points] + [[Fraction(int(k == terms - 1)) for k in range(terms)]]
 
     interpolate = inverse(evaluate(n))
-    scale = [Fraction(1)] * n  # moves the denominators from B' to G
+    scale = [Fraction(1)] * n  # moves the denominators from B' to G, the same for p and -p so that their rows mirror
     for j, p in enumerate(points):
+        if -p in points[:j]:
+            scale[j] = scale[points.index(-p)]
+            continue
         for q in points:
             scale[j] *= p - q if p != q else 1
     at = [list(column) for column in zip(*evaluate(m), strict=True)]

@@ -89,7 +89,7 @@ class Convolutional(Layer):
         size = tuple(x.shape[2:])
         if b is None:
             self.accumulate(ops, "weights", ops.conv_dw(dz, x, kernel=self.config.size, **self.geometry))
-            return ops.conv_dx(dz, self.params["weights"], size=size, **self.geometry)
+            return ops.conv_dx(dz, self.params["weights"], size=size, **self.geometry) if self.wants_dx else None
         signs, w, weights, scales = more
         dz, dk = b.scale_backward(ops, dz, scales)
         b.accumulate(ops, self, ops.conv_dw(dz, signs, kernel=self.config.size, **self.geometry), weights)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from darkpy.ops.cpu import activations, binary, conv, gemm, head_loss, heads, norm, pool, reorg
+from darkpy.ops.cpu import activations, binary, conv, gemm, head_loss, heads, norm, pool, reorg, update
 
 KERNELS: dict[str, Callable[..., Any]] = {
     name: function
-    for module in (activations, binary, conv, gemm, head_loss, heads, norm, pool, reorg)
+    for module in (activations, binary, conv, gemm, head_loss, heads, norm, pool, reorg, update)
     for name, function in module.KERNELS.items()
 }

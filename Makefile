@@ -5,10 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 SHARED := $(if $(DARKPY_SHARED),$(DARKPY_SHARED),../shared)
 
-.PHONY: help setup dev demo test lint bench docs clean
+.PHONY: help setup dev demo test lint bench bench-training docs clean
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -48,6 +48,9 @@ docs: setup  ## bring docs/commands.md up to date
 
 bench: .venv-bench/installed  ## measure against the peers; ARGS="--quick" and others: see ARGS="--help"
 	DARKPY_SHARED="$(SHARED)" .venv-bench/bin/python -m bench.run $(ARGS)
+
+bench-training: .venv-bench/installed  ## the same for training steps; ARGS as for bench
+	DARKPY_SHARED="$(SHARED)" .venv-bench/bin/python -m bench.training $(ARGS)
 
 clean:  ## remove caches, built kernels and the environment
 	rm -rf $(VENV) .venv-bench build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -35,11 +35,12 @@ class Worker:
     rounds: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     @classmethod
-    def start(cls, peer: str, folder: Path, threads: int, batch: int, precision: str) -> Worker:
+    def start(cls, peer: str, folder: Path, threads: int, batch: int, precision: str = "f32",
+              module: str = "bench.worker") -> Worker:
         spec = {"peer": peer, "folder": str(folder), "threads": threads, "batch": batch, "precision": precision}
         env = os.environ | {"DARKPY_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)}
         log = (folder / f"{peer}.log").open("w")
-        process = subprocess.Popen([sys.executable, "-m", "bench.worker", json.dumps(spec)], cwd=nets.ROOT, env=env,
+        process = subprocess.Popen([sys.executable, "-m", module, json.dumps(spec)], cwd=nets.ROOT, env=env,
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, bufsize=1)
         worker = cls(peer, process)
         worker.hello = worker.answer()

@@ -10,6 +10,7 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,25 +51,31 @@ def measure(peer: Any, x: np.ndarray, seconds: float, warm: bool) -> dict[str, A
     return {"wall": walls, "cpu": cpus, "total_cpu": time.process_time() - begin}
 
 
-def main() -> None:
+def serve(prepare: Callable[[Job], tuple[Any, np.ndarray, float]]) -> None:
+    """Answer the driver; `prepare` gives the peer of a job, what its `infer` takes, and the error of its numbers."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     spec = json.loads(sys.argv[1])
     job = Job(spec["peer"], Path(spec["folder"]), spec["threads"], spec["batch"], spec["precision"])
     try:
-        peer = peers.load(job.peer)(job)
         start = time.perf_counter()
-        x, error = check(peer, job.folder)
+        peer, x, error = prepare(job)
         first = measure(peer, x, 0, warm=time.perf_counter() - start < SLOW)["wall"][0]
     except Exception as e:
         traceback.print_exc()
         print(json.dumps({"failed": f"{type(e).__name__}: {e}".splitlines()[0][:200]}), file=answers)
         return
-    print(json.dumps({"version": peer.version, "error": error, "slack": peer.slack, "first": first}), file=answers)
+    hello = {"version": peer.version, "error": error, "slack": getattr(peer, "slack", 1.0), "first": first}
+    print(json.dumps(hello), file=answers)
     for line in sys.stdin:
         order = json.loads(line)
         print(json.dumps(measure(peer, x, order["seconds"], order["warm"])), file=answers)
 
 
+def prepare(job: Job) -> tuple[Any, np.ndarray, float]:
+    peer = peers.load(job.peer)(job)
+    return peer, *check(peer, job.folder)
+
+
 if __name__ == "__main__":
-    main()
+    serve(prepare)

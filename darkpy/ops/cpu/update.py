@@ -3,6 +3,7 @@
 import numpy as np
 
 from darkpy.jit import njit, prange
+from darkpy.ops.reference import update as reference
 
 BLOCK = 1 << 13  # numbers a thread takes at a time
 
@@ -19,6 +20,9 @@ def descend(w, velocity, grad, rate, momentum, decay):
 
 
 def sgd_update(w, velocity, grad, *, rate, momentum, decay):
+    if not (w.flags.c_contiguous and velocity.flags.c_contiguous):
+        reference.sgd_update(w, velocity, grad, rate=rate, momentum=momentum, decay=decay)
+        return
     descend(w.reshape(-1), velocity.reshape(-1), grad.reshape(-1), np.float32(rate), np.float32(momentum),
             np.float32(decay))
 
@@ -36,6 +40,9 @@ def adam(w, m, v, grad, rate, b1, b2, eps, decay, one, two):
 
 
 def adam_update(w, m, v, grad, *, rate, b1, b2, eps, decay, step):
+    if not all(a.flags.c_contiguous for a in (w, m, v)):
+        reference.adam_update(w, m, v, grad, rate=rate, b1=b1, b2=b2, eps=eps, decay=decay, step=step)
+        return
     numbers = (np.float32(x) for x in (rate, b1, b2, eps, decay, 1 - b1**step, 1 - b2**step))
     adam(w.reshape(-1), m.reshape(-1), v.reshape(-1), grad.reshape(-1), *numbers)
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from darkpy import cfg as cfg_file
-from darkpy import optimizer, schedule
+from darkpy import optimizer, packed, schedule
 from darkpy import weights as weights_file
 from darkpy.build import Graph, build, describe, read
 from darkpy.errors import DataError, ModelError, UsageError
@@ -45,6 +45,7 @@ class Network:
         self.wiring = graph.wiring
         self.ops = backend(device)
         self.released = False  # whether a plan has taken the weights over
+        self.packed = False  # whether only the signs of binary weights are known
         self.seen = 0  # images; with time steps, each counts
         self.updates = 0
         self.outputs: list[Any] = []
@@ -99,9 +100,22 @@ class Network:
         self.reset_state()
         return loaded
 
+    def load_packed(self, path: str | Path) -> None:
+        """Read parameters and `seen` from a .dpk file.  Raises WeightsError, and then nothing has changed.
+
+        The net then computes as before, but can neither be trained nor saved."""
+        self.seen = packed.read(path, self.layers).seen
+        self.packed = True
+        self.reset_state()
+
+    def save_packed(self, path: str | Path) -> int:
+        """Write a .dpk file with a bit for each binary weight, whole or not at all; its bytes.  Raises WeightsError."""
+        self.need_weights()
+        return packed.write(path, self.layers, self.seen)
+
     def save(self, path: str | Path, seen: int | None = None) -> None:
         """Write a .weights file, whole or not at all; `seen` in place of the net's own.  Raises WeightsError."""
-        self.need_weights()
+        self.need_real_weights()
         weights_file.write(path, self.layers, self.seen if seen is None else seen)
 
     # -- forward ---------------------------------------------------------------------------------------------------
@@ -176,6 +190,13 @@ class Network:
         if self.released:
             raise UsageError("the weights of this net were released to its plan: load the net again")
 
+    def need_real_weights(self) -> None:
+        """Raise UsageError where there are only packed weights."""
+        self.need_weights()
+        if self.packed:
+            raise UsageError("this net was loaded from packed weights, which hold the signs of binary weights only: "
+                             "load the .weights file to train, save or change it")
+
     # -- training --------------------------------------------------------------------------------------------------
 
     def loss(self, x: np.ndarray, truth: np.ndarray) -> float:
@@ -184,6 +205,7 @@ class Network:
         `truth` (N, numbers) has Darknet's layout for the net's loss layer: one-hot classes, rows of boxes, an image.
         Keeps what `backward` needs.
         """
+        self.need_real_weights()
         x = self.check_input(x)
         truth = np.ascontiguousarray(truth, np.float32).reshape(len(x), -1)
         self.tape = Tape({-1: x}, {}, {})
@@ -328,7 +350,7 @@ def last_uses(wiring: Sequence[Sequence[int]]) -> dict[int, list[int]]:
 
 def load(cfg: str | Path | Sequence[cfg_file.Section], weights: str | Path | None = None, batch: int | None = None,
          size: int | tuple[int, int] | None = None, device: str = "cpu", lax: bool = False) -> Network:
-    """A Network from a .cfg file (or parsed sections) and, if given, a .weights file.
+    """A Network from a .cfg file (or parsed sections) and, if given, a .weights or .dpk file.
 
     `batch` and `size` (side, or (height, width)) replace what the cfg says.  Without weights the parameters start as
     for training.  Raises CfgError, WeightsError.
@@ -336,6 +358,11 @@ def load(cfg: str | Path | Sequence[cfg_file.Section], weights: str | Path | Non
     graph = read(cfg, batch, size, lax) if isinstance(cfg, (str, Path)) else build(list(cfg), batch, size, lax)
     if weights is None:
         return Network(graph, device)
+    if packed.is_packed(weights):
+        packed.check(weights, graph.layers)
+        net = Network(graph, device, blank=True)
+        net.load_packed(weights)
+        return net
     weights_file.check(weights, graph.layers)  # before memory is taken
     net = Network(graph, device, blank=True)
     net.load_weights(weights)

@@ -31,8 +31,10 @@ MAX_SEEN = 1 << 48  # of a believable count of images
 CHUNK = 1 << 18  # numbers looked at in one go
 STATISTICS = ("scales", "rolling_mean", "rolling_variance")
 
+PACKED_MAGIC = b"\x89DPK\r\n\x1a\n"  # of packed.py; the line ends show a transfer as text
 FOREIGN = (  # how files of other kinds begin, what they are, and the mend
     (b"version https://git-lfs", "a Git LFS pointer, not the file it stands for", "run git lfs pull"),
+    (PACKED_MAGIC, "packed weights (.dpk), which hold signs only", "give the .weights file they were made from"),
     (b"\x1f\x8b", "compressed with gzip", "unpack it first"),
     (b"BZh", "compressed with bzip2", "unpack it first"),
     (b"\xfd7zXZ", "compressed with xz", "unpack it first"),
@@ -184,7 +186,7 @@ def read(path: str | os.PathLike[str], layers: Sequence[Layer], cutoff: int | No
     has changed.
     """
     shown = show(path)
-    with _open(path, shown) as file:
+    with open_weights(path, shown) as file:
         header, extent, pieces = _judge(file, shown, layers, cutoff, partial, start)
         _check_finite(file, shown, header, pieces)
         file.seek(header.size)
@@ -199,12 +201,13 @@ def read(path: str | os.PathLike[str], layers: Sequence[Layer], cutoff: int | No
 def check(path: str | os.PathLike[str], layers: Sequence[Layer], cutoff: int | None = None,
           partial: bool = False) -> Loaded:
     """Judge a file by its header and size without reading its numbers; the layers need no arrays yet."""
-    with _open(path, show(path)) as file:
+    with open_weights(path, show(path)) as file:
         header, extent, _ = _judge(file, show(path), layers, cutoff, partial)
     return Loaded(header, extent)
 
 
-def _open(path: str | os.PathLike[str], shown: str) -> BinaryIO:
+def open_weights(path: str | os.PathLike[str], shown: str) -> BinaryIO:
+    """A regular file, to be read; `shown`: its name in messages."""
     try:
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):

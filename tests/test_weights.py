@@ -272,7 +272,7 @@ def test_a_failing_disk(good, monkeypatch):
     with open(good, "rb") as real:
         failing = Failing(real.read())
         failing.descriptor = real.fileno()
-        monkeypatch.setattr(weights, "_open", lambda path, shown: failing)
+        monkeypatch.setattr(weights, "open_weights", lambda path, shown: failing)
         refuse(network(), good, "cannot be read: input/output error")
 
 

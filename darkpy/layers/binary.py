@@ -17,6 +17,7 @@ from typing import Any
 
 from darkpy.cfg import opt
 from darkpy.layers.base import Array, Layer, LayerConfig, LayerProblem, Param, constant
+from darkpy.ops.signs import Signs
 from darkpy.ops.spec import Shape
 
 MAX_BITS = 16
@@ -65,7 +66,9 @@ class Binary:
     # -- weights ---------------------------------------------------------------------------------------------------
 
     def weights(self, ops: Any, p: dict[str, Array]) -> tuple[Array, Any]:
-        """(W, what `accumulate` needs)."""
+        """(W, what `accumulate` needs).  Packed weights are W already."""
+        if isinstance(p["weights"], Signs):
+            return ops.unpack(p["weights"]), None
         w = ops.center_weights(p["weights"]) if self.config.center else p["weights"]
         q = ops.quantize_weights(w, bits=self.config.wbits)
         if self.config.alpha == "none":

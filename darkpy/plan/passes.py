@@ -41,6 +41,7 @@ def drop_copies(program: Program) -> None:
 def fold_constants(program: Program) -> None:
     """What depends on parameters only is computed now; weights of one size become Signs, a bit each."""
     ops = Reference()
+    readers = program.readers()
     sources: dict[int, Any] = {}  # the parameter that what was computed comes from, by its id
     written = {id(step.args[0]) for step in program.steps if step.op in spec.WRITES}
     known: dict[Value, Any] = {}
@@ -52,13 +53,12 @@ def fold_constants(program: Program) -> None:
             kept.append(step)
             continue
         results = getattr(ops, step.op)(*step.args, **step.kw)
-        results = results if isinstance(results, tuple) else (results,)
-        known.update(zip(step.outs, results, strict=True))
-        sources.update((id(r), sources.get(id(step.args[0]), step.args[0])) for r in results)
-    for step in kept:
-        if step.op == "conv" and id(step.args[1]) in sources:
-            signs = Signs.of(step.args[1], sources[id(step.args[1])])
-            step.args = (step.args[0], signs or step.args[1])
+        source = sources.get(id(step.args[0]), step.args[0])
+        if {reader.op for reader in readers.get(step.outs[0], ())} == {"conv"}:
+            results = Signs.of(results, source) or results
+        for value, result in zip(step.outs, results if isinstance(results, tuple) else (results,), strict=True):
+            known[value] = result
+            sources[id(result)] = source
     program.steps = kept
 
 

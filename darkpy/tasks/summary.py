@@ -14,6 +14,9 @@ from darkpy.errors import CfgError
 from darkpy.layers import Layer
 from darkpy.layers.base import flat
 from darkpy.ops.spec import Shape
+from darkpy.packed import check as check_packed
+from darkpy.packed import contents, is_packed
+from darkpy.weights import check as check_weights
 
 FLOAT = 4  # bytes of a float32
 COMMON_SIDES = (320, 416, 608)  # pixels: sizes detectors were published with
@@ -33,6 +36,9 @@ class Row:
     params: int
     flops: float  # multiplications and additions for one image, as Darknet counts them
     line: int  # of its section in the cfg
+    bits: int | None = None  # of a weight, None for layers without
+    input_bits: int = 32  # of the numbers it multiplies weights with
+    packed: int = 0  # bytes of its parameters with a bit for each binary weight
 
     @property
     def memory(self) -> int:
@@ -55,8 +61,22 @@ class Summary:
         return sum(row.params for row in self.rows)
 
     @property
+    def packed(self) -> int:
+        """Bytes of all parameters in a .dpk file, but for its header."""
+        return sum(row.packed for row in self.rows)
+
+    @property
+    def is_binary(self) -> bool:
+        return any(row.bits == 1 for row in self.rows)
+
+    @property
     def flops(self) -> float:
         return sum(row.flops for row in self.rows)
+
+    @property
+    def bit_flops(self) -> float:
+        """Those of one-bit weights with one-bit inputs."""
+        return sum(row.flops for row in self.rows if row.bits == row.input_bits == 1)
 
     @property
     def memory(self) -> int:
@@ -82,13 +102,26 @@ def summarize(path: str | Path, size: int | tuple[int, int] | None = None, lax: 
     return Summary(str(path), graph.input_shape, rows, sides, graph.warnings)
 
 
+def judge(path: str | Path, weights: str | Path, lax: bool = False) -> str:
+    """A line about a file of weights that fits a cfg.  Raises CfgError, WeightsError."""
+    layers = build(cfg.read(path), lax=lax).layers
+    if is_packed(weights):
+        found = check_packed(weights, layers)
+        return f"{weights}: packed weights, {found.nbytes:,} bytes, {found.seen:,} images seen: fit this cfg"
+    loaded = check_weights(weights, layers)
+    return f"{weights}: {loaded.extent.size:,} bytes, {loaded.seen:,} images seen: fit this cfg"
+
+
 def row(graph: Graph, i: int) -> Row:
     layer = graph.layers[i]
     shapes = layer.in_shapes
     joined = len(shapes) > 1 and layer.kind == "route"
+    binary = getattr(layer, "binary", None)
+    bits = binary.config.wbits if binary else 32 if "weights" in layer.declared else None
+    input_bits = binary.config.abits if binary and binary.inputs else 32
     return Row(i, layer.kind, getattr(layer.config, "filters", None), window(layer), graph.wiring[i],
                layer.out_shape if joined else shapes[0], layer.out_shape, layer.n_params, layer.flops,
-               graph.sections[i + 1].line)
+               graph.sections[i + 1].line, bits, input_bits, sum(piece.nbytes for piece in contents([layer])))
 
 
 def window(layer: Layer) -> str:

@@ -23,6 +23,7 @@ def visualize(cfg: str | Path, weights: str | Path | None, out: str | Path, laye
     Without weights the starting values are shown.  Raises CfgError, WeightsError, UsageError, DataError.
     """
     net = load(cfg, weights)
+    net.need_real_weights()
     found = [i for i, one in enumerate(net.layers) if "weights" in one.params and one.params["weights"].ndim == 4]
     if not found:
         raise UsageError(f"{cfg}: has no convolutional layer")

@@ -90,7 +90,9 @@ def load(cfg: str | Path, weights: str | Path, allow_partial: bool = False) -> N
     from darkpy.network import load as load_network
 
     if not allow_partial:
-        return load_network(cfg, weights, batch=1)
+        net = load_network(cfg, weights, batch=1)
+        net.need_real_weights()
+        return net
     net = load_network(cfg, batch=1)
     note = net.load_weights(weights, partial=True).note
     if note:

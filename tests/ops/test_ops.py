@@ -117,7 +117,8 @@ TABLE = [  # op, shapes of its arrays, its other arguments
     ("adam_update", [CHANNELS] * 4, {"rate": 0.1, "b1": 0.9, "b2": 0.99, "eps": 1e-7, "decay": 0.1, "step": 2}),
     ("clamp", [MAP], {"limit": 0.5}),
 ]
-ELSEWHERE = {"yolo_loss", "region_loss", "detection_loss", "iseg_loss"}  # whole losses of heads: tests/layers
+# whole losses of heads: tests/layers; weights that are Signs: tests/test_packed.py
+ELSEWHERE = {"yolo_loss", "region_loss", "detection_loss", "iseg_loss", "unpack"}
 IDS = [f"{i}-{op}" for i, (op, _, _) in enumerate(TABLE)]
 
 

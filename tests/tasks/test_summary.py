@@ -69,3 +69,15 @@ def test_window_names_what_is_unusual(tmp_path):
     rows = summarize(path).rows
     assert rows[0].window == "3x3/2x1 dilation 2 groups 2"
     assert rows[1].window == "2x2/1"
+
+
+def test_binary_networks():
+    s = summarize(ROOT / "cfg/yolov2-tiny-xnor.cfg")
+    assert s.is_binary and not summarize(ROOT / "cfg/yolov2-tiny.cfg").is_binary
+    convs = [r for r in s.rows if r.kind == "convolutional"]
+    assert [(r.bits, r.input_bits) for r in convs] == [(32, 32), *[(1, 1)] * 7, (32, 32)]
+    big = convs[6]  # 512 -> 1024
+    assert big.packed == 512 * 1024 * 9 // 8 + 4 * 1024 + 4 * 1024  # bits, factors, biases
+    assert s.bit_flops == sum(r.flops for r in convs[1:-1])
+    bwn = summarize(ROOT / "cfg/yolov2-tiny-bwn.cfg")
+    assert bwn.bit_flops == 0 and bwn.rows[2].bits == 1 and bwn.rows[2].input_bits == 32

@@ -13,4 +13,5 @@ from darkpy.ops.reference.norm import *
 from darkpy.ops.reference.pool import *
 from darkpy.ops.reference.recurrent import *
 from darkpy.ops.reference.reorg import *
+from darkpy.ops.reference.signs import *
 from darkpy.ops.reference.update import *

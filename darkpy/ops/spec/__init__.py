@@ -22,9 +22,10 @@ from darkpy.ops.spec import (
     pool,
     recurrent,
     reorg,
+    signs,
     update,
 )
 from darkpy.ops.spec.core import ACTIVATIONS, OPS, VIEWS, WRITES, Out, Shape, conv_size
 
 __all__ = ["ACTIVATIONS", "OPS", "VIEWS", "WRITES", "Out", "Shape", "activations", "basic", "binary", "conv",
-           "conv_size", "gemm", "head_loss", "heads", "loss", "norm", "pool", "recurrent", "reorg", "update"]
+           "conv_size", "gemm", "head_loss", "heads", "loss", "norm", "pool", "recurrent", "reorg", "signs", "update"]

@@ -49,3 +49,20 @@ def test_huge_numbers_do_not_raise():
 def test_what_cannot_be_computed_is_refused(options, message):
     with pytest.raises(CfgError, match=message):
         config(**options)
+
+
+@pytest.mark.parametrize(("options", "expected"), [
+    ({}, {0: 1, 10**6: 1}),
+    ({"policy": "step", "step": 10, "scale": 0.5}, {9: 1, 10: 0.5, 25: 0.25}),
+    ({"policy": "steps", "steps": "10,20", "scales": ".1,.5"}, {9: 1, 10: 0.1, 19: 0.1, 20: 0.05, 999: 0.05}),
+    ({"policy": "exp", "gamma": 0.9}, {0: 1, 3: 0.729}),
+    ({"policy": "poly", "power": 2, "max_batches": 100}, {0: 1, 25: 0.5625, 100: 0}),
+    ({"policy": "sigmoid", "gamma": 0.1, "step": 30}, {20: 0, 30: 0.5, 40: 0.268941}),  # 1 / (1 + e)
+    ({"policy": "sigmoid", "gamma": -0.1, "step": 30}, {20: 1, 30: 0.5, 40: 0.731059}),
+    ({"burn_in": 10}, {0: 0, 5: 0.0625, 9: 0.6561, 10: 1}),  # the fourth power
+    ({"burn_in": 10, "power": 1, "policy": "steps", "steps": "4,12", "scales": ".5,.5"}, {5: 0.5, 10: 0.5, 12: 0.25}),
+    ({"burn_in": 4, "power": 1, "policy": "poly", "max_batches": 10}, {2: 0.5, 4: 0.6}),  # power= serves both
+])
+def test_by_hand(options, expected):
+    c = config(**options)
+    assert {batch: rate(c, batch) for batch in expected} == pytest.approx(expected, abs=1e-6)

@@ -212,7 +212,7 @@ class Network:
         for i, layer in enumerate(self.layers):
             inputs = (self.tape.values[s] for s in self.wiring[i])
             y, saved = layer.forward(self.ops, *inputs, train=True)
-            if layer.is_loss:
+            if layer.is_loss and not layer.config.onlyforward:
                 loss = layer.loss(self.ops, saved, truth, self.seen)
                 self.tape.losses[i] = loss
                 y = y if loss.output is None else loss.output
@@ -237,12 +237,16 @@ class Network:
             if layer.config.stopbackward:
                 break
             dy = grads.get(i)
+            if layer.is_loss and dy is not None:  # from a later loss: it passes a loss layer unchanged, as in Darknet
+                dy = self.ops.reshape(dy, shape=layer.in_shapes[0])
             if i in tape.losses:
                 back: Any = tape.losses[i].dx
-                if dy is not None:  # from a later loss layer: it passes a loss layer unchanged, as in Darknet
-                    back = self.ops.add(back, self.ops.reshape(dy, shape=layer.in_shapes[0]))
+                if dy is not None:
+                    back = self.ops.add(back, dy)
             elif dy is None:
                 continue
+            elif layer.is_loss:
+                back = dy
             else:
                 layer.wants_dx = input_gradient or any(s > stop for s in self.wiring[i])
                 back = layer.backward(self.ops, dy, tape.saved[i])

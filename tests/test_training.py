@@ -154,6 +154,18 @@ def test_later_losses_add_to_an_earlier_one():
     np.testing.assert_allclose(net.tape.grads[-1], 2 * (p - truth), rtol=1e-5)
 
 
+def test_onlyforward_takes_a_loss_out():
+    """As in the original's [yolo] and [region] on a GPU."""
+    text = "[net]\ninputs=3\n[connected]\noutput=2\nactivation=linear\n[cost]\n{0}\n[connected]\noutput=2\n[cost]\n"
+    x, truth = np.ones((1, 3), np.float32), np.zeros((1, 2), np.float32)
+    both, last = (network(text.format(more)) for more in ("", "onlyforward=1"))
+    both.loss(x, truth)
+    cost = last.loss(x, truth)
+    assert len(both.tape.losses) == 2 and list(last.tape.losses) == [3] and cost == last.tape.losses[3].cost
+    last.backward()
+    np.testing.assert_array_equal(last.tape.grads[0], last.tape.grads[1])  # passes [cost] as it is
+
+
 def test_a_net_without_loss_says_so():
     net = network("[net]\ninputs=3\n[connected]\noutput=2\n")
     with pytest.raises(UsageError, match="no loss layer"):

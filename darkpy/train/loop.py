@@ -76,7 +76,8 @@ class Trainer:
         self.stop = False  # set it (from a signal handler, say), and the loop ends behind the batch it is at
         self.reason = ""
         self.saved = time.monotonic()
-        self.heads = [(i, layer.kind) for i, layer in enumerate(net.layers) if layer.kind in log.WORDS]
+        self.heads = [(i, layer.kind) for i, layer in enumerate(net.layers)
+                      if layer.kind in log.WORDS and not layer.config.onlyforward]
         if resumed:
             loader.check_state(resumed["loader"])
             self.averages = Averages(**resumed["averages"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from darkpy import cfg as cfg_file
-from darkpy import optimizer, packed, schedule
+from darkpy import optimizer, packed, placement, schedule
 from darkpy import weights as weights_file
 from darkpy.build import Graph, build, describe, read
 from darkpy.errors import DataError, ModelError, UsageError
@@ -53,6 +54,7 @@ class Network:
         for layer in self.layers:
             layer.allocate(Blank() if blank and weights_file.complete(layer) else self.random)  # type: ignore[arg-type]
             layer.random = self.random
+        placement.to_device(self.ops, self.layers)
         self.last_use = last_uses(graph.wiring)
 
     # -- what it is ------------------------------------------------------------------------------------------------
@@ -73,7 +75,10 @@ class Network:
         return max((i for i, layer in enumerate(self.layers) if layer.has_output), default=-1)
 
     def params(self, i: int) -> dict[str, np.ndarray]:
-        """The parameter arrays of layer i themselves (not copies), by name."""
+        """The parameter arrays of layer i themselves (not copies), by name.
+
+        On a GPU they are arrays there (`ops/cuda/memory.py`); `with net.on_host():` they are NumPy's.
+        """
         return self.layers[i].params
 
     def grads(self, i: int) -> dict[str, np.ndarray]:
@@ -84,7 +89,14 @@ class Network:
         """Forget what recurrent layers carry from call to call; plans hold the same arrays."""
         for layer in self.layers:
             for array in layer.state.values():
-                array[...] = 0
+                self.ops.assign(array, self.ops.zeros(array, shape=tuple(array.shape)))
+
+    def on_host(self, changes: bool = True) -> AbstractContextManager[None]:
+        """Inside, parameters, moments and state are NumPy arrays, wherever the net computes.
+
+        With `changes` what was written to them is brought back behind it.
+        """
+        return placement.on_host(self.ops, self.layers, changes)
 
     # -- weights files -----------------------------------------------------------------------------------------------
 
@@ -95,7 +107,8 @@ class Network:
         error, as in the original; parameters the file lacks keep their values.  Raises WeightsError, and then nothing
         has changed.
         """
-        loaded = weights_file.read(path, self.layers, cutoff, partial)
+        with self.on_host():
+            loaded = weights_file.read(path, self.layers, cutoff, partial)
         self.seen = loaded.seen
         self.reset_state()
         return loaded
@@ -104,19 +117,22 @@ class Network:
         """Read parameters and `seen` from a .dpk file.  Raises WeightsError, and then nothing has changed.
 
         The net then computes as before, but can neither be trained nor saved."""
-        self.seen = packed.read(path, self.layers).seen
+        with self.on_host():
+            self.seen = packed.read(path, self.layers).seen
         self.packed = True
         self.reset_state()
 
     def save_packed(self, path: str | Path) -> int:
         """Write a .dpk file with a bit for each binary weight, whole or not at all; its bytes.  Raises WeightsError."""
         self.need_weights()
-        return packed.write(path, self.layers, self.seen)
+        with self.on_host(changes=False):
+            return packed.write(path, self.layers, self.seen)
 
     def save(self, path: str | Path, seen: int | None = None) -> None:
         """Write a .weights file, whole or not at all; `seen` in place of the net's own.  Raises WeightsError."""
         self.need_real_weights()
-        weights_file.write(path, self.layers, self.seen if seen is None else seen)
+        with self.on_host(changes=False):
+            weights_file.write(path, self.layers, self.seen if seen is None else seen)
 
     # -- forward ---------------------------------------------------------------------------------------------------
 
@@ -126,8 +142,7 @@ class Network:
         Recurrent nets take rows ordered by time step, then by sequence, and carry their state to the next call.
         `keep` leaves the output of every layer in `outputs`.  Raises UsageError for an x of another shape.
         """
-        x = self.check_input(x)
-        values: dict[int, Any] = {-1: x}
+        values: dict[int, Any] = {-1: self.ops.upload(self.check_input(x))}
         for i, layer in enumerate(self.layers):
             with np.errstate(all="ignore"):  # what is not finite shows in the output, not as a warning of NumPy
                 values[i], _ = layer.forward(self.ops, *(values[s] for s in self.wiring[i]), train=train)
@@ -135,8 +150,8 @@ class Network:
                 for s in self.last_use.get(i, ()):
                     if s != self.output_index:
                         values.pop(s, None)
-        self.outputs = [values[i] for i in range(len(self.layers))] if keep else []
-        return values[self.output_index]
+        self.outputs = [self.ops.download(values[i]) for i in range(len(self.layers))] if keep else []
+        return self.ops.download(values[self.output_index])
 
     @property
     def output_layers(self) -> list[int]:
@@ -206,8 +221,8 @@ class Network:
         Keeps what `backward` needs.
         """
         self.need_real_weights()
-        x = self.check_input(x)
-        truth = np.ascontiguousarray(truth, np.float32).reshape(len(x), -1)
+        x = self.ops.upload(self.check_input(x))
+        truth = self.ops.upload(np.ascontiguousarray(truth, np.float32).reshape(len(x), -1))
         self.tape = Tape({-1: x}, {}, {})
         for i, layer in enumerate(self.layers):
             inputs = (self.tape.values[s] for s in self.wiring[i])
@@ -217,7 +232,7 @@ class Network:
                 self.tape.losses[i] = loss
                 y = y if loss.output is None else loss.output
             if layer.config.truth:
-                truth = y.reshape(len(x), -1)
+                truth = self.ops.reshape(y, shape=(flat(layer.out_shape),))
             self.tape.values[i], self.tape.saved[i] = y, saved
         costs = [loss.cost for loss in self.tape.losses.values()]
         if not costs:

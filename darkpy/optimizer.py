@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from darkpy.layers import Layer
 from darkpy.layers.base import Array
 from darkpy.netconfig import NetConfig
@@ -26,13 +24,13 @@ def update(ops: Any, layer: Layer, c: NetConfig, lr: float, momentum: float, dec
         if not param.trained:
             continue
         w = layer.params[name]
-        grad = layer.grads[name] if name in layer.grads else np.zeros_like(w)
+        grad = layer.grads[name] if name in layer.grads else ops.zeros(w, shape=tuple(w.shape))
         if c.adam:
             # as on the original's GPU: the gradient is not divided by the batch, and biases and scales decay too
-            ops.adam_update(w, moment(layer, name, "m"), moment(layer, name, "v"), grad, rate=lr, b1=c.b1, b2=c.b2,
-                            eps=c.eps, decay=decay * batch, step=step)
+            ops.adam_update(w, moment(ops, layer, name, "m"), moment(ops, layer, name, "v"), grad, rate=lr, b1=c.b1,
+                            b2=c.b2, eps=c.eps, decay=decay * batch, step=step)
         else:
-            ops.sgd_update(w, moment(layer, name, "velocity"), grad, rate=lr / batch, momentum=momentum,
+            ops.sgd_update(w, moment(ops, layer, name, "velocity"), grad, rate=lr / batch, momentum=momentum,
                            decay=decay * batch if param.decayed else 0.0)
         if name == "weights" and layer.kind == "convolutional":
             limits = [limit for limit in (c.clip, float(layer.config.clamp)) if limit]
@@ -41,9 +39,9 @@ def update(ops: Any, layer: Layer, c: NetConfig, lr: float, momentum: float, dec
     layer.grads.clear()
 
 
-def moment(layer: Layer, name: str, which: str) -> Array:
+def moment(ops: Any, layer: Layer, name: str, which: str) -> Array:
     """An array of the optimizer's memory, zeros at first."""
     key = f"{name}.{which}"
     if key not in layer.moments:
-        layer.moments[key] = np.zeros_like(layer.params[name])
+        layer.moments[key] = ops.zeros(layer.params[name], shape=tuple(layer.params[name].shape))
     return layer.moments[key]

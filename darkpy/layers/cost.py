@@ -36,4 +36,5 @@ class Cost(Layer):
                                         thresh=c.thresh, smooth=c.smooth)
         if c.scale != 1:
             dx = ops.scale(dx, factor=c.scale)
-        return Loss(float(cost[0]), ops.reshape(dx, shape=self.out_shape), ops.reshape(error, shape=self.out_shape))
+        return Loss(float(ops.download(cost)[0]), ops.reshape(dx, shape=self.out_shape),
+                    ops.reshape(error, shape=self.out_shape))

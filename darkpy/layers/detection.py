@@ -83,7 +83,7 @@ class Detection(Layer):
             saved, truth, side=c.side, num=c.num, classes=c.classes, sqrt=c.sqrt, rescore=c.rescore, forced=c.forced,
             object_scale=c.object_scale, noobject_scale=c.noobject_scale, class_scale=c.class_scale,
             coord_scale=c.coord_scale, random=self.random if c.random and seen < RANDOM_UNTIL else None)
-        loss = box_loss(ops.reshape(dx, shape=self.in_shapes[0]), figures, GRID_FIGURES,
+        loss = box_loss(ops, ops.reshape(dx, shape=self.in_shapes[0]), figures, GRID_FIGURES,
                         len(saved) * self.cells * c.num)
         loss.report["all_class"] /= c.classes
         return loss

@@ -76,12 +76,12 @@ def rows_of_truth(ops: Any, kind: str, truth: Array, columns: int) -> Array:
     return ops.reshape(truth, shape=(numbers // columns, columns))
 
 
-def box_loss(dx: Array, figures: Array, names: Sequence[str], predictions: int) -> Loss:
+def box_loss(ops: Any, dx: Array, figures: Array, names: Sequence[str], predictions: int) -> Loss:
     """A Loss with the means that Darknet prints: over the objects and, for `no_obj`, over all predictions.
 
     `figures` (N, len(names)) are sums for each image.  Means over no object at all are NaN.
     """
-    total = dict(zip(names, np.asarray(figures).sum(0).tolist(), strict=True))
+    total = dict(zip(names, ops.download(figures).sum(0).tolist(), strict=True))
     count = total.pop("count")
     report = {"count": count, "no_obj": total.pop("no_obj") / max(predictions, 1)}
     cost = total.pop("cost")

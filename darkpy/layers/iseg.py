@@ -10,8 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from darkpy.cfg import opt
 from darkpy.layers.base import Array, Layer, LayerConfig, Loss, NetInfo, need_map, register
 from darkpy.layers.heads import MAX_CLASSES, check_filters, rows_of_truth
@@ -48,6 +46,6 @@ class Iseg(Layer):
         _, h, w = self.out_shape
         rows = rows_of_truth(ops, self.kind, truth, 1 + h * w)
         dx, figures = ops.iseg_loss(saved, rows, classes=self.config.classes)
-        total = dict(zip(ISEG_FIGURES, np.asarray(figures).sum(0).tolist(), strict=True))
+        total = dict(zip(ISEG_FIGURES, ops.download(figures).sum(0).tolist(), strict=True))
         return Loss(total["cost"], dx, report={"count": total["count"],
                                                "spread": total["spread"] / max(total["count"], 1)})

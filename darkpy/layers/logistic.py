@@ -19,4 +19,4 @@ class Logistic(Layer):
         n = flat(self.out_shape)
         check_truth(self, truth, n)
         dx, cost = ops.logistic_loss(ops.reshape(saved, shape=(n,)), truth)
-        return Loss(float(cost[0]), ops.reshape(dx, shape=self.out_shape))
+        return Loss(float(ops.download(cost)[0]), ops.reshape(dx, shape=self.out_shape))

@@ -119,7 +119,7 @@ class Region(Layer):
             mask_scale=c.mask_scale, rescore=c.rescore, bias_match=c.bias_match, background=c.background,
             softmax_classes=c.softmax, warm_up=seen < WARM_UP)
         _, _, h, w = saved.shape
-        loss = box_loss(dx, figures, FIGURES, len(saved) * c.num * h * w)
+        loss = box_loss(ops, dx, figures, FIGURES, len(saved) * c.num * h * w)
         del loss.report["recall75"]  # which Darknet prints for [yolo] only
         return loss
 

@@ -62,7 +62,7 @@ class Softmax(Layer):
             return Loss(0.0, ops.zeros(saved, shape=(saved.shape[0], *shape)))
         check_truth(self, truth, n)
         dx, cost = ops.softmax_loss(ops.reshape(saved, shape=(n,)), truth, masked=self.tree is not None)
-        return Loss(float(cost[0]), ops.reshape(dx, shape=shape))
+        return Loss(float(ops.download(cost)[0]), ops.reshape(dx, shape=shape))
 
 
 def read_tree(name: str, folder: str) -> Tree:

@@ -83,7 +83,7 @@ class Yolo(Layer):
             saved, rows_of_truth(ops, self.kind, truth, 5), self.anchors, self.labels, mask=tuple(self.mask),
             limit=c.max, ignore_thresh=c.ignore_thresh, truth_thresh=c.truth_thresh, new_coords=c.new_coords)
         _, _, h, w = saved.shape
-        return box_loss(dx, figures, FIGURES, len(saved) * len(self.mask) * h * w)
+        return box_loss(ops, dx, figures, FIGURES, len(saved) * len(self.mask) * h * w)
 
     def decode(self, y: np.ndarray, thresh: float, hier: float = 0.5, map: np.ndarray | None = None) -> Detections:
         """Candidates of one image, y (C, H, W), with objectness above `thresh`, cell by cell.  `hier` and `map` only

@@ -8,7 +8,10 @@ A backend's module function takes the op's inputs and returns its result (refere
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
+
+import numpy as np
 
 from darkpy.ops import reference, spec
 
@@ -23,6 +26,7 @@ class Reference:
     """The obvious NumPy for every op, in the precision of the inputs: what the fast backends are tested against."""
 
     name = "reference"
+    on_device = False  # whether arrays are elsewhere than NumPy's
 
     def __getattr__(self, op: str) -> Any:
         if op not in spec.OPS:
@@ -32,9 +36,24 @@ class Reference:
         return function
 
     def empty(self, shape: spec.Shape, dtype: Any) -> Array:
-        import numpy as np
-
         return np.empty(shape, dtype)
+
+    def upload(self, array: Array) -> Array:
+        """A NumPy array, where this backend computes."""
+        return array
+
+    def download(self, array: Array) -> Array:
+        """The numbers as a NumPy array."""
+        return array
+
+    def finite(self, arrays: Iterable[Array]) -> bool:
+        """Whether all numbers are.  A sum of squares (one pass of BLAS) settles it unless it overflows."""
+        for array in arrays:
+            flat = np.asarray(array).reshape(-1)
+            with np.errstate(all="ignore"):
+                if not np.isfinite(np.dot(flat, flat)) and not np.isfinite(flat).all():
+                    return False
+        return True
 
 
 class Cpu(Reference):
@@ -87,12 +106,87 @@ class Cpu(Reference):
         return run
 
 
+class Cuda(Reference):
+    """CUDA kernels for every op, on arrays that stay on the device (`ops/cuda/memory.py`); float32."""
+
+    name = "cuda"
+    on_device = True
+
+    def __init__(self) -> None:
+        from darkpy.ops import cuda
+
+        self.kernels, self.views = cuda.KERNELS, cuda.VIEWS
+        self.constants: dict[Any, Any] = {}
+
+    def upload(self, array: Array) -> Any:
+        from darkpy.ops.cuda import memory
+
+        return memory.upload(array)
+
+    def download(self, array: Any) -> Array:
+        return array.host()
+
+    def finite(self, arrays: Iterable[Any]) -> bool:
+        from darkpy.ops.cuda import reduce
+
+        return reduce.finite(arrays)
+
+    def constant(self, array: Any) -> Any:
+        """The device's copy of a small table that a layer keeps as a NumPy array: anchors, a tree."""
+        if not isinstance(array, np.ndarray):
+            return array
+        key = array.dtype.str, array.shape, array.tobytes()
+        if key not in self.constants:
+            self.constants[key] = self.upload(array)
+        return self.constants[key]
+
+    def __getattr__(self, op: str) -> Any:
+        if op not in spec.OPS:
+            raise AttributeError(f"no op {op!r} in ops/spec")
+        if op in self.views:
+            run = self.views[op]
+        else:
+            from darkpy.ops.cuda.basic import dense
+            from darkpy.ops.cuda.memory import Array as DeviceArray
+
+            kernel, rule, takes_views = self.kernels[op], spec.OPS[op], op in ("concat", "assign", "add_to")
+
+            def run(*args: Any, **kw: Any) -> Any:
+                args = tuple(self.constant(a) for a in args)
+                if not takes_views:
+                    args = tuple(dense(a) for a in args)
+                if op in spec.WRITES:
+                    return kernel(*args, **kw)
+                outs = rule(*args, **kw)
+                many = isinstance(outs, tuple)
+                made = tuple(DeviceArray(o.shape, o.dtype or "float32") for o in (outs if many else (outs,)))
+                kernel(*made, *args, **kw)
+                return made if many else made[0]
+
+        setattr(self, op, run)
+        return run
+
+
+DEVICES = ("cpu", "cuda", "auto")
+
+
 def backend(device: str = "cpu") -> Reference:
-    """The backend of a device name."""
+    """The backend of a device: "cpu", "cuda", "auto" (cuda where it can be used) or "reference".
+
+    Raises UsageError for another name, and where CUDA is asked for and cannot be used; it says what is missing.
+    """
     from darkpy.errors import UsageError
 
     if device == "reference":
         return Reference()
+    if device in ("cuda", "auto"):
+        from darkpy import cuda
+
+        if device == "cuda":
+            cuda.check()
+        if not cuda.missing():
+            return Cuda()
+        device = "cpu"
     if device == "cpu":
         return Cpu()
-    raise UsageError(f"device={device!r} is unknown here: use cpu")
+    raise UsageError(f"device={device!r} is unknown: use {', '.join(DEVICES[:-1])} or {DEVICES[-1]}")

@@ -68,11 +68,12 @@ def digest(sections: Sequence[Section]) -> str:
 def save(path: str | os.PathLike[str], net: Network, more: dict[str, Any]) -> None:
     """Write the state of a net between two updates, and what else JSON can hold.  Raises CheckpointError."""
     entries, arrays = [], []
-    for i, layer in enumerate(net.layers):
-        for group in GROUPS:
-            for name, array in getattr(layer, group).items():
-                entries.append([i, group, name, list(array.shape)])
-                arrays.append(np.ascontiguousarray(array, "<f4"))
+    with net.on_host(changes=False):
+        for i, layer in enumerate(net.layers):
+            for group in GROUPS:
+                for name, array in getattr(layer, group).items():
+                    entries.append([i, group, name, list(array.shape)])
+                    arrays.append(np.ascontiguousarray(array, "<f4"))
     header = json.dumps({"cfg": digest(net.graph.sections), "darkpy": __version__, "seen": net.seen,
                          "updates": net.updates, "random": net.random.bit_generator.state, "arrays": entries,
                          "more": more}).encode()
@@ -109,8 +110,9 @@ def load(path: str | os.PathLike[str], net: Network) -> dict[str, Any]:
             start = len(MAGIC) + HEAD.size + header["length"]
             check_arrays(entries, net, os.fstat(file.fileno()).st_size - start - 4, shown)
             file.seek(start)
-            for entry in entries:
-                fill(file, entry, net, shown)
+            with net.on_host():
+                for entry in entries:
+                    fill(file, entry, net, shown)
     except FileNotFoundError:
         raise CheckpointError(f"{shown}: no such file: check the path, or train without --resume") from None
     except OSError as e:

@@ -32,7 +32,7 @@ from darkpy.errors import TrainingDiverged
 from darkpy.network import Network
 from darkpy.train import charts, checkpoint, log
 from darkpy.train.log import Head, Results, Step
-from darkpy.train.watch import bad_gradient, bad_parameter, bad_value
+from darkpy.train.watch import bad_gradient, bad_update, bad_value
 from darkpy.vision.textfile import show
 
 PATIENT = 300.0  # seconds: slow nets save more often than every `save_every` batches
@@ -123,9 +123,8 @@ class Trainer:
             raise self.diverged("a gradient is not finite", bad)
         with np.errstate(all="ignore"):
             rate = net.step()
-        for i in range(len(net.layers)):
-            if bad := bad_parameter(net, i):  # nothing of it may be saved
-                raise self.diverged("the update left numbers that are not finite", bad)
+        if bad := bad_update(net):  # nothing of it may be saved
+            raise self.diverged("the update left numbers that are not finite", bad)
         loss = sum(losses) / len(losses)
         a = self.averages
         a.loss = loss if a.loss is None else 0.9 * a.loss + 0.1 * loss

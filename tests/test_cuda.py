@@ -1,0 +1,65 @@
+"""The CUDA kernels where there is no GPU: under numba's simulator, and compiled to NVIDIA's assembly language."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+
+import pytest
+
+from darkpy import cuda
+from darkpy.errors import UsageError
+from darkpy.ops import Cpu, backend
+
+INSTALLED = importlib.util.find_spec("numba_cuda") is not None
+needs_package = pytest.mark.skipif(not INSTALLED, reason=f"needs numba-cuda: {cuda.INSTALL}")
+
+
+def run(*arguments, **environment):
+    return subprocess.run([sys.executable, *arguments], env=os.environ | environment, capture_output=True, text=True)
+
+
+@needs_package
+def test_under_the_simulator():
+    """tests/cuda, in a process of its own: the simulator takes the place of numba.cuda for good."""
+    done = run("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/cuda", NUMBA_ENABLE_CUDASIM="1")
+    assert done.returncode == 0, done.stdout[-5000:]
+    assert " passed" in done.stdout and "skipped" not in done.stdout, done.stdout[-2000:]
+
+
+@needs_package
+def test_kernels_compile_for_gpus():
+    done = run("-m", "tests.cuda.ptx")
+    if done.returncode == 77:
+        pytest.skip(done.stderr.strip())
+    assert done.returncode == 0, done.stderr[-5000:]
+    assert int(done.stdout) > 100
+
+
+def test_what_is_missing_is_told(monkeypatch):
+    monkeypatch.setattr(cuda.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UsageError, match="device=cuda: the package numba-cuda is not installed: install it with: pip"):
+        backend("cuda")
+    assert isinstance(backend("auto"), Cpu)
+
+
+@needs_package
+def test_no_gpu_is_told():
+    code = ("from darkpy import cuda; from darkpy.ops import backend\n"
+            "try: backend('cuda')\nexcept Exception as e: print(type(e).__name__, e)\nelse: print('GPU')")
+    done = run("-c", code, CUDA_VISIBLE_DEVICES="", NUMBA_ENABLE_CUDASIM="0")
+    assert done.stdout.startswith("UsageError device=cuda: no NVIDIA GPU can be used ("), done
+
+
+def test_a_device_nobody_knows():
+    with pytest.raises(UsageError, match="device='tpu' is unknown: use cpu, cuda or auto"):
+        backend("tpu")
+
+
+def test_the_cpu_does_without():
+    """Nothing of CUDA is loaded for what the CPU computes."""
+    code = ("import sys, numpy, darkpy; net = darkpy.load('cfg/yolov3-tiny.cfg', size=32); net.plan(); "
+            "net.forward(numpy.zeros((1, 3, 32, 32), 'f'));"
+            "print([m for m in sys.modules if m.startswith(('numba_cuda', 'numba.cuda', 'darkpy.cuda', 'cuda.'))])")
+    done = run("-c", code)
+    assert done.stdout.strip() == "[]", done

@@ -11,23 +11,18 @@ from darkpy.ops.signs import Signs
 
 
 def arrays(layers: Sequence[Layer]) -> Iterator[tuple[dict[str, Any], str]]:
-    """Every array of the layers that lasts, as the table it is in and its name there."""
+    """Every array of the layers that lasts, as the table it is in and its name there; but for weights as packed signs,
+    which no kernel reads."""
     for layer in layers:
         for table in (layer.params, layer.moments, layer.state):
-            for name in list(table):
-                yield table, name
+            yield from ((table, name) for name in list(table) if not isinstance(table[name], Signs))
 
 
 def to_device(ops: Any, layers: Sequence[Layer]) -> None:
     """Bring all to where `ops` computes."""
     if ops.on_device:
         for table, name in arrays(layers):
-            table[name] = upload(ops, table[name])
-
-
-def upload(ops: Any, array: Any) -> Any:
-    """On the device, where packed signs stand as the numbers they are."""
-    return ops.upload(array.array() if isinstance(array, Signs) else array)
+            table[name] = ops.upload(table[name])
 
 
 @contextmanager
@@ -45,7 +40,7 @@ def on_host(ops: Any, layers: Sequence[Layer], changes: bool) -> Iterator[None]:
         for table, name in arrays(layers):
             array = there.get((id(table), name))
             if array is None or array.shape != table[name].shape:
-                array = upload(ops, table[name])
+                array = ops.upload(table[name])
             elif changes:
-                ops.assign(array, upload(ops, table[name]))
+                ops.assign(array, ops.upload(table[name]))
             table[name] = array

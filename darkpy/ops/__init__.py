@@ -140,6 +140,12 @@ class Cuda(Reference):
             self.constants[key] = self.upload(array)
         return self.constants[key]
 
+    def unpack(self, signs: Any) -> Any:
+        key = "signs", id(signs)
+        if key not in self.constants:
+            self.constants[key] = (signs, self.upload(signs.array()))  # with the signs, so that their id stays theirs
+        return self.constants[key][1]
+
     def __getattr__(self, op: str) -> Any:
         if op not in spec.OPS:
             raise AttributeError(f"no op {op!r} in ops/spec")

@@ -6,6 +6,7 @@ import pytest
 from darkpy.ops import Cuda, Reference
 from darkpy.ops.cuda import KERNELS, VIEWS
 from darkpy.ops.cuda.memory import Array
+from darkpy.ops.signs import Signs
 from darkpy.ops.spec import OPS
 from tests.ops.test_ops import IDS, TABLE, arrays, call
 
@@ -29,9 +30,16 @@ def agree(op, args, kw, rtol=1e-5, atol=1e-5):
 
 
 def test_no_op_is_missing():
-    assert KERNELS.keys() | VIEWS.keys() == OPS.keys()
+    assert KERNELS.keys() | VIEWS.keys() | {"unpack"} == OPS.keys()
 
 
 @pytest.mark.parametrize(("op", "shapes", "kw"), TABLE, ids=IDS)
 def test_op(op, shapes, kw):
     agree(op, arrays(shapes, "float32"), kw)
+
+
+def test_unpack():
+    w = np.where(np.random.default_rng(0).random((4, 3, 3, 3)) > 0.5, 1, -1) * np.arange(1, 5).reshape(-1, 1, 1, 1)
+    signs = Signs.of(w.astype(np.float32))
+    np.testing.assert_array_equal(CUDA.unpack(signs).host(), w)
+    assert CUDA.unpack(signs) is CUDA.unpack(signs)

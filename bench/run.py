@@ -164,8 +164,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     for name, known in ((options.nets, nets.NETS), (options.peers, PEERS)):
         if unknown := set(name) - set(known):
             p.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
-    if options.precision != "f32":  # the others compute in float32 only
-        options.peers = [peer for peer in options.peers if peer in ("darkpy", "openvino")]
+    there = {"f32": set(PEERS) - {"darkpy-float32"}, "bf16": {"darkpy", "darkpy-float32", "openvino"},
+             "int8": {"darkpy", "darkpy-float32"}}[options.precision]  # the others compute in float32 only
+    options.peers = [peer for peer in options.peers if peer in there]
     if "darknet" in options.peers and not os.environ.get("DARKNET_LIB"):
         options.peers.remove("darknet")
         report.note("C Darknet is left out: DARKNET_LIB names no libdarknet.so")

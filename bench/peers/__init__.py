@@ -8,6 +8,7 @@ from typing import Any
 # name on the command line -> module; the first is what the others are compared with
 PEERS = {
     "darkpy": "darkpy_plan",
+    "darkpy-float32": "darkpy_float32",
     "ncnn": "ncnn_net",
     "mnn": "mnn_session",
     "onnxruntime": "onnx_runtime",

@@ -14,7 +14,7 @@ from darkpy.jit import threads_allowed
 from darkpy.ops.cpu.tile import DEPTH, LANES
 from darkpy.ops.cpu.vector import SIZES
 from darkpy.plan.binary import stays_binary
-from darkpy.plan.blocked import Blocked
+from darkpy.plan.blocked import FLOAT, Blocked, Form
 from darkpy.plan.convolution import Conv, Depthwise, Direct, Winograd
 from darkpy.plan.kernels import Kernel
 from darkpy.plan.narrow import Forms
@@ -27,6 +27,7 @@ STRIDED = 3e-9  # the same with stride 2
 FRESH = {5: 80e-9, 4: 50e-9}  # seconds to transform a vector of 3x3 weights while the convolution runs
 BANDWIDTH = 25e9  # bytes per second of weights streamed from memory, by all threads
 TILES = (6, 4, 3, 2)  # with packed weights F(5) is never the best
+NARROW_TILES = (3, 2)  # with products of bfloat16 larger tiles round too much
 RAW_TIMES = 2.5  # default budget: so many times the raw weights
 LONGEST = (1 << 31) // (255 * 127)  # sum of products of uint8 and int8 that an int32 holds for certain
 
@@ -34,7 +35,7 @@ LONGEST = (1 << 31) // (255 * 127)  # sum of products of uint8 and int8 that an 
 @dataclass(frozen=True)
 class Choice:
     """`tile` is the side of a Winograd output tile, 0 for direct convolution; `fresh`: its weights are kept as they
-    are and transformed in each call; `kind`: the type of the input."""
+    are and transformed in each call; `kind`: the type of the products."""
 
     tile: int
     seconds: float
@@ -42,10 +43,11 @@ class Choice:
     fresh: bool = False
     kind: str = "float32"
 
-    @property
-    def converts(self) -> bool:
-        """Whether its kernel writes maps of any form."""
-        return self.tile == 0 and self.kind != "float32"
+    def form(self, wish: Form) -> Form:
+        """The form nearest to the wished one in which its kernel reads or writes maps."""
+        if self.tile:
+            return wish if wish.dtype == "bfloat16" else FLOAT
+        return wish if self.kind != "float32" else FLOAT
 
 
 def choices(x: tuple[int, ...], w: tuple[int, ...], y: tuple[int, ...], kw: dict[str, Any],
@@ -74,11 +76,13 @@ def choices(x: tuple[int, ...], w: tuple[int, ...], y: tuple[int, ...], kw: dict
         for m in {*TILES, *FRESH} if stride == (1, 1) else (4,):
             t = m + 2 if stride == (1, 1) else 2 * m + 1
             tiles = n * -(-oh // m) * -(-ow // m)
-            size = 4 * f * c * (m + 2) ** 2
+            size = f * c * (m + 2) ** 2
             vectors = tiles * t * t * (-(-c // LANES) + -(-f // LANES))
             products, each = float(t * t) * c * f * tiles, VECTOR[m] if stride == (1, 1) else STRIDED
             if m in TILES:
-                found.append(Choice(m, estimate(products, vectors * each, size), size))
+                found.append(Choice(m, estimate(products, vectors * each, 4 * size), 4 * size))
+            if m in NARROW_TILES and kind == "bfloat16":
+                found.append(Choice(m, estimate(products / 2, vectors * each, 2 * size), 2 * size, kind=kind))
             if m in FRESH and stride == (1, 1) and c % DEPTH == 0:
                 transforms = vectors * each + FRESH[m] * c * -(-f // LANES)
                 found.append(Choice(m, estimate(products, transforms, raw), raw, fresh=True))
@@ -116,5 +120,5 @@ def kernel(conv: Conv, choice: Choice, x: Blocked, out: Blocked, residual: Block
     if conv.groups > 1 and c == 1 and f == conv.groups:
         return Depthwise(conv, x, out, residual)
     if choice.tile:
-        return Winograd(conv, x, out, residual, choice.tile, choice.fresh)
+        return Winograd(conv, x, out, residual, choice.tile, choice.fresh, choice.kind)
     return Direct(conv, x, out, residual)

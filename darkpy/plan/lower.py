@@ -125,13 +125,14 @@ class Lowering:
             return True
         choice = conv.packed.choice = conv.packed.choice or self.choices[id(step)]
         planar = cg * groups < 8 and groups == 1 and x not in self.maps
-        form = self.forms.stored(value) if (planar or choice.converts) and not conv.function else FLOAT
+        form = self.forms.stored(value) if planar else choice.form(self.forms.stored(value))
+        form = FLOAT if conv.function else form
         extra = self.as_map(residual, step.layer, self.beside(residual, form)) if residual is not None else None
         kernel: kernels.Kernel
         if planar:
             kernel = convolution.Direct(conv, self.padded(x, conv, step), self.new_map(value, form), extra, planar=True)
         else:
-            source = self.as_map(x, step.layer, self.forms.of(x) if choice.kind != "float32" else FLOAT)
+            source = self.as_map(x, step.layer, choice.form(self.forms.of(x)))
             kernel = choose.kernel(conv, choice, source, self.new_map(value, form), extra)
         self.steps.append(kernel)
         conv.weights = np.broadcast_to(np.float32(0), weights.shape)  # only the shape is needed from now on

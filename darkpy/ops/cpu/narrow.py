@@ -15,22 +15,23 @@ from numba import types
 from darkpy.jit import intrinsic
 from darkpy.ops.cpu.tasks import arguments, get_float, ints, run, task
 from darkpy.ops.cpu.tile import DEPTH
-from darkpy.ops.cpu.vector import F32, I8, I64, BFloat
+from darkpy.ops.cpu.vector import F32, I8, I64, SIZES, BFloat
 
 LARGEST = 127  # of an int8 weight
-PER_WORD = {"bfloat16": 2, "uint8": 4}  # channels
+PER_WORD = {kind: 4 // size for kind, size in SIZES.items()}  # channels
 
 
 @intrinsic(prefer_literal=True)
 def put_weight(context, kind, address, value):
-    """Store a float as a weight: as bfloat16, or as int8; the whole number that was stored (0 of a bfloat16)."""
+    """Store a float as a weight: as it is, as bfloat16 or as int8; gives the whole number that was stored, else 0."""
     stored = kind.literal_value
 
     def generate(cx, builder, _, args):
         _, address, value = args
+        number, whole = value, ir.Constant(I64, 0)
         if stored == "bfloat16":
-            number, whole = builder.fptrunc(value, BFloat()), ir.Constant(I64, 0)
-        else:
+            number = builder.fptrunc(value, BFloat())
+        elif stored == "uint8":
             near = builder.call(builder.module.declare_intrinsic("llvm.nearbyint", [F32]), [value])
             whole = builder.fptosi(near, I64)
             number = builder.trunc(whole, I8)
@@ -44,8 +45,7 @@ def put_weight(context, kind, address, value):
 def pack_task(kind: str) -> Any:
     """One block of filters: addresses of packed, w, factor and the sums of each filter's weights (int32); F, C, taps,
     groups, width of a block."""
-    per = PER_WORD[kind]
-    size = 2 if kind == "bfloat16" else 1
+    per, size = PER_WORD[kind], SIZES[kind]
 
     @task
     def pack(t, thread, p):

@@ -223,16 +223,15 @@ def prefetch(context, address):
 
 
 @intrinsic
-def copy_vector(context, target, source):
-    """16 floats from one address to another."""
+def copy_group(context, target, source):
+    """16 bytes from one address to another."""
 
     def generate(cx, builder, _, args):
-        e = Emit(builder)
-        e.store(e.load(args[1]), args[0])
+        Emit(builder).copy(args[0], args[1], GROUP)
         return cx.get_dummy_value()
 
     return types.void(types.int64, types.int64), generate
 
 
-__all__ = ["BYTES", "DEPTH", "GROUP", "LANES", "ROWS", "VECTORS", "WIDE", "Shape", "copy_vector", "fill",
+__all__ = ["BYTES", "DEPTH", "GROUP", "LANES", "ROWS", "VECTORS", "WIDE", "Shape", "copy_group", "fill",
            "narrow_products", "prefetch", "rows_for", "tile_function"]

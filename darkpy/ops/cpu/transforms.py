@@ -24,8 +24,7 @@ from numba import types
 
 from darkpy.jit import intrinsic
 from darkpy.ops.cpu.tasks import compiled
-from darkpy.ops.cpu.tile import BYTES
-from darkpy.ops.cpu.vector import Emit
+from darkpy.ops.cpu.vector import BYTES, LANES, SIZES, Emit
 
 POINTS = [Fraction(p) for p in (0, 1, -1, 2, -2)] + [Fraction(1, 2), Fraction(-1, 2)]
 Matrix = list[list[Fraction]]
@@ -139,33 +138,36 @@ class Scheme:
 
 
 @intrinsic(prefer_literal=True)
-def _input(context, output, strided, source, row, target, position):
-    """B' d B of the t x t patch at `source` (rows `row` bytes apart): t*t vectors, `position` bytes apart."""
+def _input(context, output, strided, x, values, source, row, target, position):
+    """B' d B of the t x t patch of type x at `source` (rows `row` bytes apart): t*t vectors of type `values`,
+    `position` bytes apart."""
     scheme = Scheme(output.literal_value, bool(strided.literal_value))
+    stored, kind = x.literal_value, values.literal_value
 
     def generate(cx, builder, _, args):
-        source, row, target, position = args[2:]
+        source, row, target, position = args[4:]
         e = Emit(builder)
-        t = scheme.t
-        half = [scheme.input(e, [e.load(e.at(e.scaled(source, row, i), j * BYTES)) for j in range(t)])
+        t, pixel = scheme.t, LANES * SIZES[stored]
+        half = [scheme.input(e, [e.load(e.at(e.scaled(source, row, i), j * pixel), stored) for j in range(t)])
                 for i in range(t)]
         for j in range(t):
             for i, value in enumerate(scheme.input(e, [half[k][j] for k in range(t)])):
-                e.store(value, e.scaled(target, position, i * t + j))
+                e.store(value, e.scaled(target, position, i * t + j), kind)
         return cx.get_dummy_value()
 
-    return types.void(output, strided, *[types.int64] * 4), generate
+    return types.void(output, strided, x, values, *[types.int64] * 4), generate
 
 
 @intrinsic(prefer_literal=True)
-def _output(context, output, strided, source, position, bias, slope, residual, rrow, after, target, row):
-    """A' M A of t*t sums, then bias, rectifier, residual (0: none) and rectifier: an m x m tile at `target`."""
+def _output(context, output, strided, y, source, position, bias, slope, residual, rrow, after, target, row):
+    """A' M A of t*t sums, bias, rectifier, residual (0: none), rectifier: m x m pixels (type y) at `target`."""
     scheme = Scheme(output.literal_value, bool(strided.literal_value))
+    stored = y.literal_value
 
     def generate(cx, builder, _, args):
-        source, position, bias, slope, residual, rrow, after, target, row = args[2:]
+        source, position, bias, slope, residual, rrow, after, target, row = args[3:]
         e = Emit(builder)
-        m, t = scheme.m, scheme.t
+        m, t, pixel = scheme.m, scheme.t, LANES * SIZES[stored]
         half = [scheme.output(e, [e.load(e.scaled(source, position, i * t + j)) for j in range(t)])
                 for i in range(t)]
         shift, first, last = e.load(bias), e.splat(slope), e.splat(after)
@@ -178,13 +180,13 @@ def _output(context, output, strided, source, position, bias, slope, residual, r
                         for j in range(m):
                             value = y[i][j]
                             if with_residual:
-                                extra = e.load(e.at(e.scaled(residual, rrow, i), j * BYTES))
+                                extra = e.load(e.at(e.scaled(residual, rrow, i), j * pixel), stored)
                                 value = builder.fadd(value, extra)
-                            e.store(e.rectify(value, last), e.at(e.scaled(target, row, i), j * BYTES))
+                            e.store(e.rectify(value, last), e.at(e.scaled(target, row, i), j * pixel), stored)
         return cx.get_dummy_value()
 
     i64, f32 = types.int64, types.float32
-    return types.void(output, strided, i64, i64, i64, f32, i64, i64, f32, i64, i64), generate
+    return types.void(output, strided, y, i64, i64, i64, f32, i64, i64, f32, i64, i64), generate
 
 
 @intrinsic(prefer_literal=True)
@@ -227,15 +229,17 @@ def fresh_weights(output: int, strided: int, vectors: int) -> Any:
 
 
 @cache
-def tile_transforms(output: int, strided: int) -> tuple[Any, Any]:
-    """The C functions of a scheme's two transforms, with the arguments of `_input` and `_output` behind its numbers."""
+def tile_transforms(output: int, strided: int, x: str = "float32", values: str = "float32",
+                    y: str = "float32") -> tuple[Any, Any]:
+    """The C functions of a scheme's two transforms, with the arguments of `_input` and `_output` behind its numbers
+    and types."""
 
     @compiled("void(int64, int64, int64, int64)")
     def winograd_input(source, row, target, position):
-        _input(output, strided, source, row, target, position)
+        _input(output, strided, x, values, source, row, target, position)
 
     @compiled("void(int64, int64, int64, float32, int64, int64, float32, int64, int64)")
     def winograd_output(source, position, bias, slope, residual, rrow, after, target, row):
-        _output(output, strided, source, position, bias, slope, residual, rrow, after, target, row)
+        _output(output, strided, y, source, position, bias, slope, residual, rrow, after, target, row)
 
     return winograd_input, winograd_output

@@ -14,23 +14,26 @@ import numpy as np
 
 from darkpy.jit import njit
 from darkpy.ops.cpu.direct import clear_edges
-from darkpy.ops.cpu.tasks import arguments, call, get_float, ints, number, put_float, run, task
-from darkpy.ops.cpu.tile import BYTES, DEPTH, copy_vector, prefetch
+from darkpy.ops.cpu.narrow import PER_WORD, put_weight
+from darkpy.ops.cpu.tasks import arguments, call, get_float, ints, number, run, task
+from darkpy.ops.cpu.tile import BYTES, DEPTH, GROUP, copy_group, prefetch
 from darkpy.ops.cpu.transforms import Scheme
+from darkpy.ops.cpu.vector import SIZES
 
 # Arguments of the tasks, slots 0 to 17 as in `direct` (src has steps image, block, row and starts one pixel before the
 # image; per_block is unused); H, W; images, blocks of filters, blocks of input, tiles in a batch; scratch memory and
 # bytes of it a thread; border (lead, trail); the two slopes; number of batches and of tiles; the functions of the tile
 # and of the two transforms; rows and vectors of the tile; m, t, input pixels from tile to tile, unique weights; bytes
-# from position to position of the transformed input and of the sums; a function for finished rows (0: none).  With
-# untransformed weights also: the function that transforms them, and for how many quads of channels at a time.
+# from position to position of the transformed input and of the sums; a function for finished rows (0: none); of
+# untransformed weights: the function that transforms them, and for how many quads of channels at a time; bytes of a
+# pixel of src, of the transformed input, of dst and res.
 
 
 @njit
-def copy_patch(target, trow, source, srow, height, width):
+def copy_patch(target, trow, source, srow, height, size):
     for i in range(height):
-        for j in range(width):
-            copy_vector(target + i * trow + j * BYTES, source + i * srow + j * BYTES)
+        for j in range(0, size, GROUP):
+            copy_group(target + i * trow + j, source + i * srow + j)
 
 
 @njit
@@ -40,25 +43,26 @@ def read_tiles(p, block, first, last, values):
     h, w, _, _, _, batch = ints(p, 18, 6)
     transform = ints(p, 33, 1)[0]
     m, _, reach, _, step, _ = ints(p, 37, 6)
+    pixel, vpixel = ints(p, 46, 2)
     across, down = (w + m - 1) // m, (h + m - 1) // m
     for i in range(first, last):
         image, y, x = i // (across * down), i // across % down * reach, i % across * reach
-        call(transform, (src + image * src_image + block * src_block + y * src_row + x * BYTES, src_row,
-                         values + (block * batch + i - first) * BYTES, step))
+        call(transform, (src + image * src_image + block * src_block + y * src_row + x * pixel, src_row,
+                         values + (block * batch + i - first) * vpixel, step))
 
 
 @njit
-def put_tile(finish, m, sums, position, bias, slope, after, res, res_row, out, out_row, height, width, spare):
+def put_tile(finish, m, pixel, sums, position, bias, slope, after, res, res_row, out, out_row, height, width, spare):
     """Finish one output tile of which height x width pixels lie in the image; partial ones go through `spare`."""
     whole = height == m and width == m
     extra, erow = res, res_row
     if res != 0 and not whole:
-        extra, erow = spare + m * m * BYTES, m * BYTES
-        copy_patch(extra, erow, res, res_row, height, width)
-    target, row = (out, out_row) if whole else (spare, m * BYTES)
+        extra, erow = spare + m * m * pixel, m * pixel
+        copy_patch(extra, erow, res, res_row, height, width * pixel)
+    target, row = (out, out_row) if whole else (spare, m * pixel)
     call(finish, (sums, position, bias, slope, extra, erow, after, target, row))
     if not whole:
-        copy_patch(out, out_row, spare, m * BYTES, height, width)
+        copy_patch(out, out_row, spare, m * pixel, height, width * pixel)
 
 
 @njit
@@ -68,11 +72,12 @@ def multiply_tiles(p, block, first, last, values, sums):
     batch = ints(p, 23, 1)[0]
     tile, _, _, rows = ints(p, 32, 4)
     _, t, _, unique, step, sum_step = ints(p, 37, 6)
+    vpixel = ints(p, 47, 1)[0]
     for q in range(t * t):
         # with stride 2 the last positions share the middle tap's weights
         piece = (block * unique + min(q // t, unique - 1)) * unique + min(q % t, unique - 1)
         for i in range(0, last - first, rows):
-            call(tile, (n, offsets, values + q * step + i * BYTES, weights + piece * panel, 0, np.float32(0), 0, 0,
+            call(tile, (n, offsets, values + q * step + i * vpixel, weights + piece * panel, 0, np.float32(0), 0, 0,
                         np.float32(0), sums + q * sum_step + i * BYTES, batch * BYTES,
                         min(rows, last - first - i)))
 
@@ -114,15 +119,16 @@ def finish_tiles(p, block, first, last, sums):
     slope, after = number(p, 28), number(p, 29)
     finish, _, vectors, m, t = ints(p, 34, 5)
     sum_step, function = ints(p, 42, 2)
+    pixel = ints(p, 48, 1)[0]
     across, down = (w + m - 1) // m, (h + m - 1) // m
     spare = sums + t * t * sum_step
     for v in range(vectors):
         b = block * vectors + v
         for i in range(first, last):
             image, y, x = i // (across * down), i // across % down * m, i % across * m
-            extra = res + image * res_image + b * res_block + y * res_row + x * BYTES if res != 0 else 0
-            out = dst + image * dst_image + b * dst_block + y * dst_row + x * BYTES
-            put_tile(finish, m, sums + (v * batch + i - first) * BYTES, sum_step, bias + b * BYTES,
+            extra = res + image * res_image + b * res_block + y * res_row + x * pixel if res != 0 else 0
+            out = dst + image * dst_image + b * dst_block + y * dst_row + x * pixel
+            put_tile(finish, m, pixel, sums + (v * batch + i - first) * BYTES, sum_step, bias + b * BYTES,
                      slope, after, extra, res_row, out, dst_row, min(m, h - y), min(m, w - x), spare)
             if function != 0:
                 for k in range(min(m, h - y)):
@@ -135,9 +141,9 @@ def clear_block(p, block, image):
     dst, dst_image, dst_block, dst_row = ints(p, 10, 4)
     h, w = ints(p, 18, 2)
     lead, trail = ints(p, 26, 2)
-    vectors = ints(p, 36, 1)[0]
+    vectors, pixel = ints(p, 36, 1)[0], ints(p, 48, 1)[0]
     for b in range(block * vectors, (block + 1) * vectors):
-        clear_edges(dst + image * dst_image + b * dst_block, dst_row, w, lead, trail, 0, h, h)
+        clear_edges(dst + image * dst_image + b * dst_block, dst_row, w, lead, trail, 0, h, h, pixel)
 
 
 @cache
@@ -205,13 +211,15 @@ def by_fresh_filters() -> Any:
 
 
 @cache
-def pack_task() -> Any:
-    """One block of filters: addresses of packed, w, factor and G (float32); F, C, quads, filters in a block, unique."""
+def pack_task(kind: str = "float32") -> Any:
+    """One block of filters: addresses of packed, w, factor and G (float32); F, C, words of channels, filters in a
+    block, unique."""
+    per, size = PER_WORD[kind], SIZES[kind]
 
     @task
     def pack(t, thread, p):
-        packed, w, factor, g, filters, channels, quads, width, n = ints(p, 0, 9)
-        depth = quads * DEPTH
+        packed, w, factor, g, filters, channels, words, width, n = ints(p, 0, 9)
+        depth = words * per
         half = np.empty((n, 3), np.float32)
         for i in range(depth):
             for lane in range(width):
@@ -231,15 +239,17 @@ def pack_task() -> Any:
                         v = np.float32(0)
                         for r in range(3):
                             v += half[a, r] * get_float(g + (b * 3 + r) * 4)
-                        put_float(packed + ((((t * n + a) * n + b) * depth + i) * width + lane) * 4, v * last)
+                        word = (((t * n + a) * n + b) * words + i // per) * width + lane
+                        put_weight(kind, packed + (word * per + i % per) * size, v * last)
 
     return pack
 
 
-def pack(w: np.ndarray, factor: np.ndarray, scheme: Scheme, packed: np.ndarray) -> None:
-    """packed (blocks, unique^2, quads, 4, filters in a block) <- G g G' of w (F, C, 3, 3) times a factor per filter."""
+def pack(w: np.ndarray, factor: np.ndarray, scheme: Scheme, packed: np.ndarray, kind: str) -> None:
+    """packed (blocks, unique^2, words of channels, filters in a block, channels in a word) <- G g G' of w (F, C, 3, 3)
+    times a factor per filter."""
     f, c = w.shape[:2]
     g = np.array(scheme.taps(), np.float32)
     slots = arguments(packed.ctypes.data, w.ctypes.data, factor.ctypes.data, g.ctypes.data, f, c, packed.shape[2],
-                      packed.shape[-1], scheme.unique)
-    run(packed.shape[0], pack_task().address, slots.ctypes.data)
+                      packed.shape[3], scheme.unique)
+    run(packed.shape[0], pack_task(kind).address, slots.ctypes.data)

@@ -1,7 +1,7 @@
 """All kernels a plan may be made of, so that they can be compiled beforehand.
 
-A plan asks for a kernel by its constants; these are all it asks for as long as no convolution has a stride above 2, or
-of 4 where it reads the image (AlexNet).
+A plan asks for a kernel by its constants; these are all a plan in float32 asks for as long as no convolution has a
+stride above 2, or of 4 where it reads the image (AlexNet).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ PLAIN = (direct.direct, direct.pack_task, winograd.by_tiles, winograd.by_filters
          winograd.pack_task, blocked.activate, blocked.add, blocked.copy, blocked.from_blocked, blocked.maxpool,
          blocked.pad_planar, blocked.to_blocked, blocked.upsample, bitmaps.box_means,
          bitmaps.mean_sizes, bitmaps.pack_signs, bitmaps.pool_bits, bits.xnor)
+TYPES: dict[Any, int] = {winograd.pack_task: 1, blocked.maxpool: 1, blocked.copy: 2, blocked.upsample: 2}  # they take
 
 
 def variants() -> Iterator[tuple[str, Callable[..., Any], tuple[Any, ...]]]:
@@ -40,11 +41,11 @@ def variants() -> Iterator[tuple[str, Callable[..., Any], tuple[Any, ...]]]:
     for rows, vectors in product(ROWS, sorted({1, VECTORS})):
         yield group, tile_function, (Shape(rows, vectors, epilogue=0),)
     for tile in {*TILES, *FRESH}:
-        yield group, transforms.tile_transforms, (tile, 0)
-    yield group, transforms.tile_transforms, (4, 1)
+        yield group, transforms.tile_transforms, (tile, 0, *["float32"] * 3)
+    yield group, transforms.tile_transforms, (4, 1, *["float32"] * 3)
     for tile, vectors in product(FRESH, sorted({1, VECTORS})):
         yield group, transforms.fresh_weights, (tile, 0, vectors)
     for function in PLAIN:
-        yield "other layers", function, ()
+        yield "other layers", function, ("float32",) * TYPES.get(function, 0)
     for kind in functions.FUNCTIONS:
         yield "activations", functions.function, (kind,)

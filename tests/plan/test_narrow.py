@@ -10,8 +10,10 @@ import pytest
 import darkpy
 from darkpy.ops import Reference
 from darkpy.ops.cpu.tile import narrow_products
+from darkpy.plan import choose
 from darkpy.plan.blocked import Form
 from darkpy.plan.calibration import Calibration
+from darkpy.plan.choose import Choice
 from darkpy.plan.lower import lower
 from darkpy.plan.narrow import Forms, possible, quantised
 from darkpy.plan.run import Executable
@@ -112,6 +114,30 @@ def test_small(name, precision):
     executable.arena[:] = 0xFF  # no result depends on what lay there before
     for a, b in zip(mine, plan(x), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("stride, tile, kind", [
+    *((1, tile, "bfloat16") for tile in choose.NARROW_TILES), (1, 6, "float32"), (2, 4, "float32"),
+])
+def test_winograd_on_bfloat16(stride, tile, kind, monkeypatch):
+    """Tiles that reach over the edges, one block of filters and several, a residual, few tiles and many."""
+    if not narrow_products("bfloat16"):
+        pytest.skip("this CPU has no instructions for bf16")
+    monkeypatch.setattr(choose, "select", lambda program, forms, memory: {
+        id(step): Choice(tile, 0, 0, kind=kind) if step.op == "conv" and step.args[1].shape[2] == 3
+        else Choice(0, 0, 0, kind="bfloat16") for step in program.steps})
+    for size in ((31, 26), (5, 7)):
+        net = harness.net_of(nets.conv(40) + nets.conv(56, 3, stride=stride) + nets.conv(56)
+                             + nets.section("shortcut", from_=-2, activation="relu") + nets.conv(33, 3, stride=stride)
+                             + nets.conv(33, 3, stride=1) + nets.section("shortcut", from_=-2, activation="linear")
+                             + nets.conv(7), height=size[0], width=size[1])
+        plan = net.plan(precision="bf16")
+        for n in (1, 3):
+            x = harness.images(net, n) - 0.5
+            assert harness.worst(plan(x), harness.outputs(net, x)) <= 0.02
+        used = [step.algorithm for step in plan.program(1).program.steps if "F(" in getattr(step, "algorithm", "")]
+        assert len(used) == 3
+        assert all(name.endswith("bf16") == (kind == "bfloat16") for name in used)
 
 
 def test_joined_maps_share_a_form():

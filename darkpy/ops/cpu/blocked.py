@@ -197,7 +197,7 @@ def pad_planar() -> Any:
 
 
 @cache
-def maxpool(kind: str = "float32") -> Any:
+def maxpool(kind: str) -> Any:
     """One block of an image: dst, src; OH, OW; blocks; border; H, W; window; strides; pixels added in front;
     zero."""
     pixel = LANES * SIZES[kind]
@@ -223,7 +223,7 @@ def maxpool(kind: str = "float32") -> Any:
 
 
 @cache
-def upsample(x: str = "float32", y: str = "float32") -> Any:
+def upsample(x: str, y: str) -> Any:
     """One block of an image: dst, src; OH, OW; blocks; border; stride; factor, summand; zero."""
     xpixel, ypixel = LANES * SIZES[x], LANES * SIZES[y]
 
@@ -291,7 +291,7 @@ def activate() -> Any:
 
 
 @cache
-def copy(x: str = "float32", y: str = "float32") -> Any:
+def copy(x: str, y: str) -> Any:
     """One row of a block of an image: dst, src; H, W; blocks; border; factor, summand; zero."""
     xpixel, ypixel = LANES * SIZES[x], LANES * SIZES[y]
 

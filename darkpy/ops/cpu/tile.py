@@ -223,6 +223,17 @@ def prefetch(context, address):
 
 
 @intrinsic
+def copy_vector(context, target, source):
+    """16 floats from one address to another."""
+
+    def generate(cx, builder, _, args):
+        Emit(builder).copy(args[0], args[1], BYTES)
+        return cx.get_dummy_value()
+
+    return types.void(types.int64, types.int64), generate
+
+
+@intrinsic
 def copy_group(context, target, source):
     """16 bytes from one address to another."""
 
@@ -233,5 +244,5 @@ def copy_group(context, target, source):
     return types.void(types.int64, types.int64), generate
 
 
-__all__ = ["BYTES", "DEPTH", "GROUP", "LANES", "ROWS", "VECTORS", "WIDE", "Shape", "copy_group", "fill",
-           "narrow_products", "prefetch", "rows_for", "tile_function"]
+__all__ = ["BYTES", "DEPTH", "GROUP", "LANES", "ROWS", "VECTORS", "WIDE", "Shape", "copy_group", "copy_vector",
+           "fill", "narrow_products", "prefetch", "rows_for", "tile_function"]

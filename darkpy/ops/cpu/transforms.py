@@ -229,8 +229,7 @@ def fresh_weights(output: int, strided: int, vectors: int) -> Any:
 
 
 @cache
-def tile_transforms(output: int, strided: int, x: str = "float32", values: str = "float32",
-                    y: str = "float32") -> tuple[Any, Any]:
+def tile_transforms(output: int, strided: int, x: str, values: str, y: str) -> tuple[Any, Any]:
     """The C functions of a scheme's two transforms, with the arguments of `_input` and `_output` behind its numbers
     and types."""
 

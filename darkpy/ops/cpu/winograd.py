@@ -211,7 +211,7 @@ def by_fresh_filters() -> Any:
 
 
 @cache
-def pack_task(kind: str = "float32") -> Any:
+def pack_task(kind: str) -> Any:
     """One block of filters: addresses of packed, w, factor and G (float32); F, C, words of channels, filters in a
     block, unique."""
     per, size = PER_WORD[kind], SIZES[kind]

@@ -65,8 +65,14 @@ class DataFile:
         return found
 
 
+def local(name: str) -> str:
+    """A path as this system writes it: lists made on Windows have backslashes, which elsewhere belong to a name."""
+    return name if os.sep == "\\" or "\\" not in name or os.path.exists(name) else name.replace("\\", "/")
+
+
 def resolve(value: str, data: Path) -> Path:
     """A path that stands in a .data file: as it is, else beside that file, else below its parent folder."""
+    value = local(value)
     for place in (Path(value), data.parent / value, data.parent.parent / value):
         if os.path.exists(place):  # unlike Path.exists, no exception for a name the system cannot hold
             return place

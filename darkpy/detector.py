@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -56,7 +57,7 @@ class Detector:
 
     def detect(self, sources: Any, thresh: float | None = None, nms: float | None = None, hier: float = 0.5,
                batch: int = 8, letterbox: bool | None = None, on_error: OnError | None = None,
-               nodes: np.ndarray | None = None) -> Iterator[Result]:
+               nodes: np.ndarray | None = None, average: int = 1) -> Iterator[Result]:
         """One Result for each image, in order.
 
         sources    an image or any iterable of them: path, bytes, uint8 (H, W, 3) RGB, float (3, H, W) in [0, 1],
@@ -69,20 +70,24 @@ class Detector:
         on_error   called with a source that cannot be read and its error, and the next image follows; without it the
                    error is raised
         nodes      with a label tree: these nodes (n,) alone are the classes, each with its own probability
+        average    for the frames of a film: the net's outputs are those of so many last frames in the mean
         """
         if nodes is not None and not all(getattr(head, "tree", None) for head in self.heads):
             raise UsageError(f"{self.net.graph.path}: nodes were chosen, but this net has no tree of classes")
         thresh = thresh if thresh is not None else 0.2 if self.is_grid else 0.5
         nms = nms if nms is not None else 0.4 if self.is_grid else 0.45
         fit = letterbox if letterbox is not None else not self.is_grid
+        if average < 1:
+            raise UsageError(f"average={average}: it is at least 1")
         for name, value in (("thresh", thresh), ("nms", nms), ("hier", hier)):
             if not 0 <= value <= 1:
                 raise UsageError(f"{name}={value}: it lies between 0 and 1")
+        last: deque[list[np.ndarray]] = deque(maxlen=average)
         for pictures in batches(sources, self.input_shape, fit, batch, on_error):
-            yield from self._detect(pictures, thresh, nms, hier, fit, nodes)
+            yield from self._detect(pictures, thresh, nms, hier, fit, nodes, last)
 
     def _detect(self, pictures: list[Picture], thresh: float, nms: float, hier: float, fit: bool,
-                nodes: np.ndarray | None) -> Iterator[Result]:
+                nodes: np.ndarray | None, last: deque[list[np.ndarray]]) -> Iterator[Result]:
         chosen = {} if nodes is None else {"map": nodes}
         names = self.names if nodes is None else [self.names[k] for k in nodes]
         start = time.perf_counter()
@@ -90,8 +95,10 @@ class Detector:
         ms = (time.perf_counter() - start) * 1000 / len(pictures)
         for n, picture in enumerate(pictures):
             start = time.perf_counter()
-            found = Detections.concat([head.decode(y[n], thresh, hier, **chosen)
-                                       for head, y in zip(self.heads, outputs, strict=True)])
+            last.append([y[n] for y in outputs])
+            means = last[0] if last.maxlen == 1 else [np.mean(ys, axis=0) for ys in zip(*last, strict=True)]
+            found = Detections.concat([head.decode(y, thresh, hier, **chosen)
+                                       for head, y in zip(self.heads, means, strict=True)])
             boxes = select(found, picture.size, self.input_shape[1:], thresh, nms, fit)
             speed = {"preprocess": picture.ms, "inference": ms, "postprocess": (time.perf_counter() - start) * 1000}
             yield Result(boxes, names, picture.rgb, picture.path, speed)

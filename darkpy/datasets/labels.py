@@ -76,6 +76,8 @@ def scan_labels(path: PathLike, classes: int) -> Labels:
 def problem_of(words: list[str], classes: int) -> tuple[str, str] | None:
     """Kind and text of what is wrong with the words of a line."""
     if len(words) != 5:
+        if len(re.split(r"[,;]+", ",".join(words).strip(",;"))) == 5:
+            return "format", "there must be blanks between its numbers, no commas or semicolons"
         return "format", f"{len(words)} numbers: a label has 5, class x y w h"
     for word in words:
         if len(word) > 40 or not NUMBER.fullmatch(word):

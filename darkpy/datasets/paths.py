@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from darkpy.datafile import DataFile
+from darkpy.datafile import DataFile, local
 from darkpy.errors import DataError
 from darkpy.vision.textfile import PathLike, read_lines, show
 
@@ -49,7 +49,7 @@ def read_list(path: PathLike) -> ImageList:
     images, numbers = [], []
     folders = (os.path.dirname(path), os.path.join(os.path.dirname(path), os.pardir))
     for number, line in enumerate(read_lines(path, "a list of images", LIST_BYTES), 1):
-        name = line.strip()
+        name = local(line.strip())
         if name:
             images.append(name if os.path.isabs(name) else beside(name, folders))
             numbers.append(number)

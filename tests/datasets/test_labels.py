@@ -41,6 +41,12 @@ def test_bad_lines(tmp_path, line):
     assert len(scan_labels(path, 3).rows) == 1
 
 
+@pytest.mark.parametrize("line", ["1,.5,.5,.1,.1", "1;.5;.5;.1;.1", "1, .5, .5, .1, .1"])
+def test_commas(tmp_path, line):
+    with pytest.raises(DataError, match=r"a\.txt:1: there must be blanks between its numbers|'1,' is not a number"):
+        read_labels(write(tmp_path, line), 3)
+
+
 def test_zero_size_is_left_out(tmp_path):
     path = write(tmp_path, "0 .5 .5 0 .1\n0 .5 .5 .1 .1\n")
     assert len(read_labels(path, 1)) == 1

@@ -2,6 +2,7 @@
 
 import pytest
 
+from darkpy.datafile import resolve
 from darkpy.datasets.paths import label_candidates, label_path, read_list
 from darkpy.errors import DataError
 
@@ -51,6 +52,16 @@ def test_list(tmp_path, monkeypatch):
     assert found.place(1) == f"{path}:3"
     monkeypatch.chdir(tmp_path / "set")
     assert read_list("train.txt").images[0] == "images/a.jpg"  # the working folder comes first, as in the original
+
+
+def test_backslashes(tmp_path):
+    """A list from Windows; but a file may have a backslash in its name."""
+    (tmp_path / "images").mkdir()
+    for name in ("images/a.jpg", "b\\c.jpg"):
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "l.txt").write_text(f"images\\a.jpg\r\n{tmp_path}/b\\c.jpg\n")
+    assert read_list(tmp_path / "l.txt").images == [f"{tmp_path}/images/a.jpg", f"{tmp_path}/b\\c.jpg"]
+    assert resolve("images\\a.jpg", tmp_path / "d.data") == tmp_path / "images" / "a.jpg"
 
 
 def test_empty_list(tmp_path):

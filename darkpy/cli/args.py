@@ -132,6 +132,9 @@ def parse(command: Command, argv: Sequence[str]) -> Args:
         if len(token) < 2 or token[0] != "-" or (NUMBER.match(token) and normal(token) not in known):
             positional.append(token)
             continue
+        if token == "-h" and not rest:  # also where -h is the height, which has a value
+            values["help"] = True
+            continue
         try:
             option, value = read_option(token, rest, known)
             values[option.key] = value

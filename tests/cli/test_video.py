@@ -55,7 +55,8 @@ def test_lists_frames_and_the_originals_words(darkpy, place):
     assert centres(darkpy(*RUN, "--json", "-s", "1").out) == [[cell] for cell in CELLS[::2]]
     (place / "my.names").write_text("lime\nviolet\n")
     (place / "my.data").write_text("classes=2\nnames=my.names\n")
-    done = darkpy("detector", "demo", "my.data", *RUN[1:], "-prefix", "f", "-dont_show", "-avg", "1", "-ext_output")
+    done = darkpy("detector", "demo", "my.data", *RUN[1:], "-prefix", "f", "-dont_show", "-avg", "1", "-ext_output",
+                  "-w", "64", "-h", "64")
     assert done.status == 0 and "violet: 100%" in done.out and len(list(place.glob("f_*.jpg"))) == 6
     assert not (place / "predictions.mp4").exists()
     assert darkpy("yolo", "demo", *RUN[1:], "--no-image").status == 0

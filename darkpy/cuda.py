@@ -64,7 +64,7 @@ def missing() -> str:
 
 
 def first_line(error: object) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".: ")
 
 
 def check() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from darkpy.layers import Layer
 from darkpy.layers.base import Loss, flat
 from darkpy.ops import backend
 from darkpy.ops.spec import Shape
-from darkpy.plan import Calibration, Plan, Ranges, keep
+from darkpy.plan import Calibration, DevicePlan, Plan, Ranges, keep
 
 
 @dataclass
@@ -160,7 +161,7 @@ class Network:
         return heads or [self.output_index]
 
     def plan(self, threads: int | None = None, release: bool = False, precision: str = "float32",
-             calibration: Calibration | str | Path | None = None, memory: float | None = None) -> Plan:
+             calibration: Calibration | str | Path | None = None, memory: float | None = None) -> Plan | DevicePlan:
         """The net compiled for inference: plan(x) gives the outputs of `output_layers`.
 
         `precision`: "bf16" or "int8" compute in narrower types where the CPU has instructions for them, else and by
@@ -171,6 +172,11 @@ class Network:
         large net; from its first run on only this plan can be used, the net itself not run, trained or saved.
         """
         self.need_weights()
+        if self.ops.on_device:
+            if precision != "float32":
+                raise UsageError(f"precision {precision} is for the CPU: on a GPU plans compute in float32")
+            return DevicePlan(self.layers, self.wiring, self.input_shape, self.output_layers, self.ops,
+                              partial(self.on_host, changes=False))
         if isinstance(calibration, (str, Path)):
             calibration = Calibration.load(calibration)
         if calibration is not None:

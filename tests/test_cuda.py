@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from darkpy import cuda
+from darkpy.cli.main import main
 from darkpy.errors import UsageError
 from darkpy.ops import Cpu, backend
 
@@ -49,6 +50,19 @@ def test_no_gpu_is_told():
             "try: backend('cuda')\nexcept Exception as e: print(type(e).__name__, e)\nelse: print('GPU')")
     done = run("-c", code, CUDA_VISIBLE_DEVICES="", NUMBA_ENABLE_CUDASIM="0")
     assert done.stdout.startswith("UsageError device=cuda: no NVIDIA GPU can be used ("), done
+
+
+@needs_package
+@pytest.mark.parametrize("command", [("detect", "cfg/yolov3-tiny.cfg", "no.weights", "no.jpg"),
+                                     ("train", "no.data", "cfg/yolov3-tiny.cfg"),
+                                     ("classify", "cfg/darknet19.cfg", "no.weights", "no.jpg")], ids=lambda c: c[0])
+def test_the_command_line_tells_it(command, monkeypatch, capsys):
+    monkeypatch.setattr(cuda, "missing", lambda: "no NVIDIA GPU can be used")
+    assert main([*command, "-device", "cuda"]) == 2
+    assert capsys.readouterr().err == f"darkpy {command[0]}: device=cuda: no NVIDIA GPU can be used\n"
+    monkeypatch.setenv("DARKPY_DEVICE", "cuda")
+    assert main([*command]) == 2
+    assert main([*command, "-nogpu"]) in (3, 4)  # the CPU finds what else is wrong
 
 
 def test_a_device_nobody_knows():

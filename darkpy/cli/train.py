@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from darkpy.cli import console
 from darkpy.cli.args import Arg, Args, Command, Opt
+from darkpy.cli.models import DEVICE, device
 from darkpy.errors import DarkpyError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def run(args: Args, numbers: bool = False) -> int:
 
     job = Job(args.data, args.cfg, args.weights, args.cutoff, args.clear, args.seed, args.threads, args.workers,
               args.resume, args.save_every, 0 if args.no_chart else args.chart_every, args.max_batches,
-              args.validate_every, args.patience, args.lax, numbers)
+              args.validate_every, args.patience, args.lax, numbers, device=device(args))
     with open_training(job) as training:
         for note in training.notes:
             console.note(note)
@@ -111,6 +112,7 @@ OPTS: list[Any] = [
     Opt("-patience", "stop after so many validations without a better one", int, 0, low=0),
     Opt("-chart_every", "batches between drawings of the chart", int, 100, low=1),
     Opt("-no_chart", "draw no chart"),
+    DEVICE,
     Opt("-threads", "CPU threads", int, low=1, high=1024),
     Opt("-workers", "threads that load images", int, low=1, high=64),
     Opt("-lax", "unknown keys are warnings, not errors"),

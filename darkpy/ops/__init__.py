@@ -157,17 +157,18 @@ class Cuda(Reference):
 
             kernel, rule, takes_views = self.kernels[op], spec.OPS[op], op in ("concat", "assign", "add_to")
 
-            def run(*args: Any, **kw: Any) -> Any:
+            def run(*args: Any, out: Any = None, **kw: Any) -> Any:
                 args = tuple(self.constant(a) for a in args)
                 if not takes_views:
                     args = tuple(dense(a) for a in args)
                 if op in spec.WRITES:
                     return kernel(*args, **kw)
-                outs = rule(*args, **kw)
-                many = isinstance(outs, tuple)
-                made = tuple(DeviceArray(o.shape, o.dtype or "float32") for o in (outs if many else (outs,)))
-                kernel(*made, *args, **kw)
-                return made if many else made[0]
+                if out is None:
+                    outs = rule(*args, **kw)
+                    many = isinstance(outs, tuple)
+                    out = tuple(DeviceArray(o.shape, o.dtype or "float32") for o in (outs if many else (outs,)))
+                kernel(*out, *args, **kw)
+                return out if len(out) > 1 else out[0]
 
         setattr(self, op, run)
         return run

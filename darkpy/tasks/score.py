@@ -86,7 +86,7 @@ def mean_ap(net: Network, data: DataFile, cfg: str, threads: int | None, lax: bo
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "now.weights"
             net.save(path)
-            model = Detector(cfg, path, names, threads=threads, lax=lax)
+            model = Detector(cfg, path, names, device=net.ops.name, threads=threads, lax=lax)
         collected = collect(model, labelled, on_error=lambda source, error: None)
         score = voc.evaluate(*collected.tables(), len(names)).mean_ap(0)
         return 0.0 if math.isnan(score) else score

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -58,7 +59,7 @@ def measure(cfg: str | Path, passes: int | None = None, size: int | tuple[int, i
     """Time `passes` forward passes (by default as many as take five seconds).  Raises CfgError."""
     start = time.perf_counter()
     net = Network(build(cfg_file.read(cfg), batch=batch, size=size, lax=lax), blank=True)
-    plan = net.plan(threads)
+    plan: Any = net.plan(threads)  # the CPU's
     rows = net.batch
     x = np.random.default_rng(0).random((rows, *net.input_shape), np.float32)
     plan(x)

@@ -40,6 +40,7 @@ class Job:
     patience: int = 0
     lax: bool = False
     numbers: bool = False  # learn the numbers of label files, as the original's regressor
+    device: str = "cpu"
 
 
 @dataclass
@@ -71,7 +72,7 @@ def open_training(job: Job, validate: Validate | None = None, score: str = "scor
     notes = [*data.warnings, *graph.warnings]
     if job.weights:
         weights.check(job.weights, graph.layers, job.cutoff, partial=True)  # before memory is taken
-    net = Network(graph, seed=job.seed)
+    net = Network(graph, job.device, seed=job.seed)
     training_set(net, data, numbers=job.numbers)  # its faults come before anything is made on the disk
     folder, name = make_folder(data), Path(job.cfg).stem
     point = folder / f"{name}.checkpoint"

@@ -1,0 +1,85 @@
+"""The plan on the device: the same results as the layers one after another, from fused kernels and one arena."""
+
+import numpy as np
+import pytest
+
+from darkpy import cfg
+from darkpy.build import build
+from darkpy.errors import UsageError
+from darkpy.network import Network
+from darkpy.ops.cuda.memory import pool
+from darkpy.plan.device import Convolution
+from tests.cuda import nets
+from tests.cuda.test_network import batch, close, pair
+
+HEAD = "[net]\nwidth=6\nheight=6\nchannels=3\nbatch=1\n"
+CONV = "[convolutional]\nfilters={}\nsize={}\npad=1\nactivation={}\nbatch_normalize={}\n"
+ODD = [
+    HEAD + CONV.format(4, 3, "leaky", 1) + CONV.format(4, 3, "linear", 1) + "[shortcut]\nfrom=-2\nactivation=relu\n",
+    HEAD + CONV.format(4, 1, "mish", 0) + "[route]\nlayers=-1,0\n" + CONV.format(3, 3, "logistic", 0),
+    HEAD + CONV.format(4, 3, "leaky", 1) + "[route]\nlayers=-1\ngroups=2\ngroup_id=1\n" + CONV.format(2, 1, "relu", 0),
+    HEAD + CONV.format(4, 3, "leaky", 1) + "[convolutional]\nfilters=4\ngroups=4\nsize=3\npad=1\nactivation=leaky\n",
+    HEAD + "[convolutional]\nfilters=4\nsize=3\nstride=2\npad=1\nxnor=1\nactivation=leaky\nbatch_normalize=1\n",
+    HEAD + CONV.format(2, 3, "leaky", 1) + "[maxpool]\nsize=2\nstride=2\n[connected]\noutput=4\nactivation=tanh\n"
+    "[softmax]\n",
+]
+
+
+@pytest.mark.parametrize("text", [nets.YOLO3, nets.CLASSIFIER, nets.RECURRENT, *ODD])
+def test_plan(text):
+    cpu, cuda = pair(text)
+    x = np.random.default_rng(0).random((cpu.batch, *cpu.input_shape), np.float32)
+    plan, reference = cuda.plan(), cpu.plan()
+    for _ in range(2):  # state is carried, memory is used again
+        for mine, expected in zip(plan(x), reference(x), strict=True):
+            close(mine, expected, "output")
+    if len(cpu.input_shape) == 3:
+        for mine, expected in zip(plan(x[:1]), reference(x[:1]), strict=True):
+            close(mine, expected, "one image")
+        assert len(plan.programs) == (1 if cpu.batch == 1 else 2)
+
+
+def test_chains_are_one_kernel():
+    _, cuda = pair(ODD[0])
+    program = cuda.plan().program(1)
+    assert [type(step) for step in program.program.steps] == [Convolution, Convolution]
+    second = program.program.steps[1]
+    assert second.residual is program.program.steps[0].outs[0] and second.after == 0
+    assert len(program.calls) == 2
+
+
+def test_a_call_takes_no_memory():
+    _, cuda = pair(nets.YOLO3)
+    plan, (x, _) = cuda.plan(), batch(cuda)
+    plan(x)
+    held = pool.held
+    plan(x)
+    assert pool.held == held
+
+
+def test_training_goes_on_beside_a_plan():
+    cpu, cuda = pair(nets.YOLO3)
+    x, truth = batch(cuda)
+    plan = cuda.plan()
+    before = plan(x)[0]
+    cuda.train_step(x, truth)
+    np.testing.assert_array_equal(plan(x)[0], before)  # it keeps the parameters it was made of
+    assert not np.array_equal(cuda.plan()(x)[0], before)
+
+
+def test_faults():
+    net = Network(build(cfg.parse(ODD[0])), "cuda")
+    with pytest.raises(UsageError, match=r"input of shape \(1, 5\): this net takes"):
+        net.plan()(np.zeros((1, 5)))
+    with pytest.raises(UsageError, match="precision bf16 is for the CPU"):
+        net.plan(precision="bf16")
+
+
+def test_memory_that_is_out(monkeypatch):
+    from darkpy.ops.cuda import memory
+
+    monkeypatch.setattr(memory, "free_memory", lambda: 5 * 2.0**20)
+    monkeypatch.setattr(memory.numba_cuda, "device_array", lambda *a: (_ for _ in ()).throw(MemoryError()))
+    with pytest.raises(UsageError, match=r"out of memory on the GPU: 40 MB more are needed, 5 MB are free and \d+ MB "
+                                         "in use by this process: choose a smaller batch="):
+        memory.Array((10 << 20,))

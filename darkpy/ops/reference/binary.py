@@ -11,14 +11,14 @@ __all__ = ["binarize_gradient", "binary_dw", "center_weights", "filter_dot", "fi
 
 def quantize(x, *, bits=1):
     if bits == 1:
-        return np.where(x >= 0, 1, -1).astype(x.dtype)
+        return np.where(x >= 0, x.dtype.type(1), x.dtype.type(-1))
     steps = x.dtype.type(2**bits - 1)
     return 2 * (np.floor(steps * (np.clip(x, -1, 1) + 1) / 2 + x.dtype.type(0.5)) / steps) - 1
 
 
 def quantize_weights(w, *, bits=1):
     if bits == 1:
-        return np.where(w > 0, 1, -1).astype(w.dtype)
+        return np.where(w > 0, w.dtype.type(1), w.dtype.type(-1))
     root = np.sqrt(np.square(w).mean(axis=tuple(range(1, w.ndim)), keepdims=True))
     return quantize(w / np.where(root > 0, root * ((bits + 1) / 2), 1), bits=bits)
 

@@ -17,14 +17,12 @@ import numpy as np
 
 import darkpy
 from bench import export, export_ncnn, graph
+from bench.randomise import SEED, randomise
 from darkpy.ops import backend
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "bench"
 SHARED = Path(os.environ.get("DARKPY_SHARED") or ROOT.parent / "shared")
-SEED = 1
-BRANCH_SCALE = 0.3  # of what a residual branch adds: the sum stays of order 1 over 23 of them
-OBJECTNESS_BIAS = -5.0  # few objects, as in a real photo
 
 
 @dataclass(frozen=True)
@@ -108,24 +106,3 @@ def resized(text: str, size: int, batch: int) -> str:
     for key, value in (("width", size), ("height", size), ("batch", batch), ("subdivisions", 1)):
         text = re.sub(rf"(?m)^{key}\s*=.*$", f"{key}={value}", text, count=1)
     return text
-
-
-def randomise(net: Any) -> None:
-    """Weights that keep numbers at order 1 through the whole net (He et al., 2015), the same at every run."""
-    random = np.random.default_rng(SEED)
-    for i, layer in enumerate(net.layers):
-        following = net.layers[i + 1].kind if i + 1 < len(net.layers) else ""
-        p = layer.params
-        if layer.kind != "convolutional":
-            continue
-        fan_in = p["weights"][0].size
-        p["weights"][...] = random.standard_normal(p["weights"].shape, np.float32) * np.float32((2 / fan_in) ** 0.5)
-        p["biases"][...] = random.normal(0, 0.1, p["biases"].shape)
-        if layer.norm:
-            p["rolling_mean"][...] = random.normal(0, 0.1, p["biases"].shape)
-            p["rolling_variance"][...] = random.uniform(0.7, 1.3, p["biases"].shape)
-            p["scales"][...] = random.uniform(0.9, 1.1, p["biases"].shape)
-            if following == "shortcut":
-                p["scales"] *= BRANCH_SCALE
-        if following in ("yolo", "region"):
-            p["biases"][4 :: net.layers[i + 1].entries] = OBJECTNESS_BIAS

@@ -1,0 +1,222 @@
+"""darkpy on an NVIDIA GPU against PyTorch and cuBLAS: `python -m bench.gpu`.
+
+One command does everything: builds the nets with random weights, compares darkpy's outputs on the GPU with those of its
+CPU reference, then times with the device's own events - after warming up, on random data, the median of many passes -
+and prints what PyTorch (eager and compiled; fp32, tf32, fp16) and cuBLAS take, and the ratios.  PyTorch is left out
+where it is not installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench import graph
+from bench.randomise import randomise
+from darkpy import cuda
+from darkpy.network import Network, load
+
+ROOT = Path(__file__).resolve().parent.parent
+NETS = (("yolov3", 608), ("yolov2", 416), ("yolov3-tiny", 416), ("darknet19", 224))
+TRAINED = ("yolov3", 416)
+CHECKED = 96  # pixels: the reference takes its time
+PRODUCTS = ((4096, 4096, 4096), (512, 5776, 4608), (1024, 361, 9216))  # M, N, K: square, and two of yolov3-608
+LIMIT = 2e-4  # of the largest number, after a hundred layers in another order of summation
+
+
+@dataclass
+class Row:
+    what: str
+    ms: float
+
+    def __str__(self) -> str:
+        return f"  {self.what:<34}{self.ms:>10.3f} ms"
+
+
+def timed(run: Callable[[], Any], repeats: int) -> float:
+    """Median milliseconds of the device for what `run` launches on darkpy's stream."""
+    numba, stream = cuda.numba_cuda, cuda.stream()
+    for _ in range(3):
+        run()
+    spent = []
+    for _ in range(repeats):
+        begin, end = numba.event(), numba.event()
+        begin.record(stream)
+        run()
+        end.record(stream)
+        end.synchronize()
+        spent.append(numba.event_elapsed_time(begin, end))
+    return statistics.median(spent)
+
+
+def with_torch(run: Callable[[], Any], repeats: int) -> float:
+    """The same on PyTorch's stream."""
+    import torch
+
+    for _ in range(3):
+        run()
+    spent = []
+    for _ in range(repeats):
+        begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        begin.record()
+        run()
+        end.record()
+        end.synchronize()
+        spent.append(begin.elapsed_time(end))
+    return statistics.median(spent)
+
+
+def net_of(name: str, size: int, batch: int, device: str) -> Network:
+    net = load(ROOT / "cfg" / f"{name}.cfg", batch=batch, size=size, device=device)
+    with net.on_host():
+        randomise(net)
+    return net
+
+
+def check(name: str) -> float:
+    """The largest difference of any output between the GPU's plan and the plain NumPy, relative to its largest number.
+    Ends the program where it is too large."""
+    reference, device = (net_of(name, CHECKED, 1, kind) for kind in ("reference", "cuda"))
+    x = np.random.default_rng(0).random((1, *reference.input_shape), np.float32)
+    reference.forward(x, keep=True)
+    worst = 0.0
+    for k, y in zip(reference.output_layers, device.plan()(x), strict=True):
+        wanted = reference.outputs[k]
+        worst = max(worst, float(np.abs(y - wanted).max() / np.abs(wanted).max()))
+    if not worst <= LIMIT:
+        sys.exit(f"{name}: the GPU's outputs differ from the reference by {worst:.1e} of the largest number")
+    return worst
+
+
+def inference(name: str, size: int, batch: int, repeats: int, peers: bool) -> None:
+    error = check(name)
+    net = net_of(name, size, batch, "cuda")
+    plan: Any = net.plan()
+    x = np.random.default_rng(0).random((batch, *net.input_shape), np.float32)
+    plan(x)
+    program = plan.program(batch)
+    rows = [Row("darkpy", timed(lambda: program.launch(x), repeats))]
+    start = time.perf_counter()
+    for _ in range(repeats):
+        plan(x)
+    wall = (time.perf_counter() - start) / repeats * 1e3
+    print(f"\n{name} {size}x{size}, batch {batch}: differs from the reference by {error:.1e}; "
+          f"{wall:.3f} ms a call with upload and download")
+    if peers:
+        rows += pytorch(net_of(name, size, batch, "cpu"), x, repeats)
+    report(rows)
+
+
+def pytorch(net: Network, x: np.ndarray, repeats: int) -> list[Row]:
+    import torch
+
+    from bench.peers.pytorch import Module
+
+    rows = []
+    for kind in ("fp32", "tf32", "fp16"):
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = kind == "tf32"
+        torch.backends.cudnn.benchmark = True
+        dtype = torch.float16 if kind == "fp16" else torch.float32
+        module = Module(graph.read(net)).eval().to("cuda", dtype)
+        data = torch.from_numpy(x).to("cuda", dtype)
+        for mode in ("eager", "compiled"):
+            run = module if mode == "eager" else torch.compile(module, mode="max-autotune-no-cudagraphs")
+
+            def once(run: Any = run, data: Any = data) -> None:
+                with torch.inference_mode():
+                    run(data)
+
+            try:
+                rows.append(Row(f"PyTorch {mode} {kind}", with_torch(once, repeats)))
+            except Exception as e:  # a compiler that is not installed, say
+                print(f"  PyTorch {mode} {kind}: {str(e).splitlines()[0][:100]}")
+    return rows
+
+
+def products(repeats: int, peers: bool) -> None:
+    """The product kernel by itself, as 1x1 convolutions of these sizes."""
+    from darkpy.ops.cuda.conv import layout, pack
+    from darkpy.ops.cuda.memory import upload
+
+    random = np.random.default_rng(0)
+    for m, n, k in PRODUCTS:
+        a, b = random.random((m, k, 1, 1), np.float32), random.random((1, k, 1, n), np.float32)
+        w, x, y = upload(a), upload(b), upload(np.zeros((1, m, 1, n), np.float32))
+        product = layout(x.shape, y.shape, 1, (1, 1), 0, 1, 1)
+        packed = pack(product, w)
+        ms = timed(partial(product, y, x, packed), repeats)
+        error = np.abs(y.host()[0, :8, 0] - a[:8, :, 0, 0] @ b[0, :, 0]).max() / k
+        print(f"\nproduct {m} x {n} x {k}: {2e-9 * m * n * k / ms:.1f} TFLOP/s; differs by {error:.1e}")
+        rows = [Row("darkpy", ms)]
+        if peers:
+            import torch
+
+            ta, tb = torch.from_numpy(a[:, :, 0, 0]).cuda(), torch.from_numpy(b[0, :, 0]).cuda()
+            for kind in ("fp32", "tf32"):
+                torch.backends.cuda.matmul.allow_tf32 = kind == "tf32"
+                rows.append(Row(f"cuBLAS {kind}", with_torch(partial(torch.mm, ta, tb), repeats)))
+        report(rows)
+
+
+def training(name: str, size: int, batch: int, repeats: int) -> None:
+    """Whole steps: upload, forward, loss, backward, update."""
+    net = net_of(name, size, batch, "cuda")
+    random = np.random.default_rng(0)
+    x = random.random((net.batch, *net.input_shape), np.float32)
+    truth = np.zeros((net.batch, 90, 5), np.float32)
+    truth[:, :5] = random.uniform(0.1, 0.4, (net.batch, 5, 5))
+    truth[:, :5, 4] = 0
+
+    def step() -> None:
+        net.loss(x, truth)
+        net.backward()
+        net.update(1e-6, 0.9, 5e-4)
+
+    ms = timed(step, repeats)
+    print(f"\ntraining {name} {size}x{size}, batch {net.batch}: {ms:.1f} ms a step, {net.batch / ms * 1e3:.1f} images/s")
+
+
+def report(rows: list[Row]) -> None:
+    for row in rows:
+        ratio = f"  darkpy's speed is {row.ms / rows[0].ms:.2f} of its" if row is not rows[0] else ""
+        print(f"{row}{ratio}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--train-batch", type=int, default=16)
+    parser.add_argument("--repeats", type=int, default=30)
+    parser.add_argument("--no-torch", action="store_true")
+    parser.add_argument("nets", nargs="*", help="of cfg/, as NAME or NAME:SIZE; by default some of all kinds")
+    options = parser.parse_args()
+    cuda.check()
+    peers = not options.no_torch and importlib.util.find_spec("torch") is not None
+    device = cuda.numba_cuda.get_current_device()
+    print(f"{time.strftime('%Y-%m-%d')}, {device.name}, compute capability {device.compute_capability}; "
+          f"Python {platform.python_version()}, numba-cuda {importlib.import_module('numba_cuda').__version__}"
+          + (f", PyTorch {importlib.import_module('torch').__version__}" if peers else ", without PyTorch"))
+    known = dict(NETS)
+    chosen = [(name, int(size) if size else known.get(name, 416)) for name, _, size in
+              (text.partition(":") for text in options.nets)] or list(NETS)
+    for name, size in chosen:
+        inference(name, size, options.batch, options.repeats, peers)
+    products(options.repeats, peers)
+    training(*TRAINED, options.train_batch, max(options.repeats // 3, 3))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

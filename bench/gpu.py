@@ -185,7 +185,8 @@ def training(name: str, size: int, batch: int, repeats: int) -> None:
         net.update(1e-6, 0.9, 5e-4)
 
     ms = timed(step, repeats)
-    print(f"\ntraining {name} {size}x{size}, batch {net.batch}: {ms:.1f} ms a step, {net.batch / ms * 1e3:.1f} images/s")
+    print(f"\ntraining {name} {size}x{size}, batch {net.batch}: {ms:.1f} ms a step, "
+          f"{net.batch / ms * 1e3:.1f} images/s")
 
 
 def report(rows: list[Row]) -> None:

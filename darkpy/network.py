@@ -86,8 +86,14 @@ class Network:
         """Gradients of layer i, by the names of `params`; summed over batches until an update."""
         return self.layers[i].grads
 
-    def reset_state(self) -> None:
-        """Forget what recurrent layers carry from call to call; plans hold the same arrays."""
+    def reset_state(self, sequence: int | None = None) -> None:
+        """Forget what recurrent layers carry from call to call, of one sequence or all; plans hold the same arrays."""
+        if sequence is not None:
+            with self.on_host():
+                for layer in self.layers:
+                    for array in layer.state.values():
+                        array[sequence] = 0
+            return
         for layer in self.layers:
             for array in layer.state.values():
                 self.ops.assign(array, self.ops.zeros(array, shape=tuple(array.shape)))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from darkpy.cli import console
@@ -23,15 +24,21 @@ INTERRUPTED = 130
 
 def run(args: Args, numbers: bool = False) -> int:
     from darkpy.tasks.train import Job, open_training
-    from darkpy.train.loop import stopping
 
     job = Job(args.data, args.cfg, args.weights, args.cutoff, args.clear, args.seed, args.threads, args.workers,
               args.resume, args.save_every, 0 if args.no_chart else args.chart_every, args.max_batches,
               args.validate_every, args.patience, args.lax, numbers, device=device(args))
-    with open_training(job) as training:
+    return follow(open_training(job))
+
+
+def follow(opened: AbstractContextManager[Training], what: str = "images") -> int:
+    """Train, and say how it goes."""
+    from darkpy.train.loop import stopping
+
+    with opened as training:
         for note in training.notes:
             console.note(note)
-        introduce(training)
+        introduce(training, what)
         trainer = training.trainer
         with stopping(trainer, lambda: console.note("stopping behind this batch; once more to stop at once")):
             try:
@@ -52,11 +59,11 @@ def run_regressor(args: Args) -> int:
     return run(args, numbers=True)
 
 
-def introduce(training: Training) -> None:
+def introduce(training: Training, what: str) -> None:
     net, c = training.net, training.net.config
     console.note(training.trainer.name)
     console.note(f"Learning Rate: {c.learning_rate:g}, Momentum: {c.momentum:g}, Decay: {c.decay:g}")
-    console.note(f"{training.loader.count} images; batch {c.batch}, subdivisions {c.subdivisions}; "
+    console.note(f"{training.loader.count} {what}; batch {c.batch}, subdivisions {c.subdivisions}; "
                  f"results in {training.trainer.folder}")
     if not any(layer.declared for layer in net.layers):
         raise DarkpyError("the network has no parameters: nothing can be learned")

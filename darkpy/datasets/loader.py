@@ -79,6 +79,19 @@ class Quarantine:
         return lines + ([f"  and {len(self) - limit} more"] if len(self) > limit else [])
 
 
+class Batches(Protocol):
+    """What a training takes its batches from: a Loader or a TextLoader."""
+
+    count: int  # images, or characters
+    quarantine: Quarantine
+
+    def __next__(self) -> Batch: ...
+
+    def state(self) -> dict[str, Any]: ...
+
+    def check_state(self, state: dict[str, Any]) -> None: ...
+
+
 class Loader:
     """An iterator over batches, endless unless `end` is given.  Close it, or use it in a `with`.
 

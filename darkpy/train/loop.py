@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from darkpy.datasets.loader import Loader
+from darkpy.datasets.loader import Batches
 from darkpy.errors import TrainingDiverged
 from darkpy.network import Network
 from darkpy.train import charts, checkpoint, log
@@ -65,7 +65,7 @@ class Trainer:
     before.  After the loop `reason` says why it ended: "done", "stopped", or "no better".
     """
 
-    def __init__(self, net: Network, loader: Loader, folder: str | Path, name: str, options: Options = Options(),
+    def __init__(self, net: Network, loader: Batches, folder: str | Path, name: str, options: Options = Options(),
                  validate: Callable[[Network], float] | None = None, score: str = "score",
                  resumed: dict[str, Any] | None = None):
         """`resumed`: what `checkpoint.load` gave; the loader must start at its position."""

@@ -20,7 +20,8 @@ from typing import Any
 
 from darkpy import atomic, cfg, datafile
 from darkpy.tasks.cfg_edit import set_option
-from darkpy.tasks.train import Job, open_training, top1
+from darkpy.tasks.score import top1
+from darkpy.tasks.train import Job, open_training
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).with_suffix(".json")

@@ -33,6 +33,7 @@ NETS = (("yolov3", 608), ("yolov2", 416), ("yolov3-tiny", 416), ("darknet19", 22
 TRAINED = ("yolov3", 416)
 CHECKED = 96  # pixels: the reference takes its time
 PRODUCTS = ((4096, 4096, 4096), (512, 5776, 4608), (1024, 361, 9216))  # M, N, K: square, and two of yolov3-608
+SIGNS = (8, 256, 52)  # images, channels, side of an XNOR convolution
 LIMIT = 2e-4  # of the largest number, after a hundred layers in another order of summation
 
 
@@ -170,6 +171,28 @@ def products(repeats: int, peers: bool) -> None:
         report(rows)
 
 
+def binary(repeats: int) -> None:
+    """A 3x3 XNOR convolution on packed bits against the same one in float32, packing included."""
+    from darkpy.ops.cuda.bits import BitConvolution
+    from darkpy.ops.cuda.conv import layout, pack
+    from darkpy.ops.cuda.memory import upload
+    from darkpy.ops.signs import Signs
+
+    n, c, side = SIGNS
+    random = np.random.default_rng(0)
+    w = np.where(random.random((c, c, 3, 3)) > 0.5, np.float32(1), np.float32(-1))
+    x, y, z = (upload(random.standard_normal((n, c, side, side), np.float32)) for _ in range(3))
+    signs = Signs.of(w)
+    assert signs is not None
+    bits = BitConvolution(signs, np.float32(1), None, {"pad": 1})
+    product = layout(x.shape, y.shape, 3, (1, 1), 1, 1, 1)
+    packed = pack(product, upload(w))
+    rows = [Row("darkpy, bits", timed(partial(bits, y, x), repeats)),
+            Row("darkpy, float32", timed(partial(product, z, x, packed), repeats))]
+    print(f"\nXNOR convolution 3x3, {c} to {c} channels, {side}x{side}, batch {n}")
+    report(rows)
+
+
 def training(name: str, size: int, batch: int, repeats: int) -> None:
     """Whole steps: upload, forward, loss, backward, update."""
     net = net_of(name, size, batch, "cuda")
@@ -191,7 +214,7 @@ def training(name: str, size: int, batch: int, repeats: int) -> None:
 
 def report(rows: list[Row]) -> None:
     for row in rows:
-        ratio = f"  darkpy's speed is {row.ms / rows[0].ms:.2f} of its" if row is not rows[0] else ""
+        ratio = f"  {rows[0].what} has {row.ms / rows[0].ms:.2f} times its speed" if row is not rows[0] else ""
         print(f"{row}{ratio}")
 
 
@@ -215,6 +238,7 @@ def main() -> int:
     for name, size in chosen:
         inference(name, size, options.batch, options.repeats, peers)
     products(options.repeats, peers)
+    binary(options.repeats)
     training(*TRAINED, options.train_batch, max(options.repeats // 3, 3))
     return 0
 

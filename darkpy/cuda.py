@@ -277,7 +277,7 @@ if SIMULATED:
         np.exp, np.log, np.log1p, np.expm1, np.sqrt, np.tanh, np.floor, np.power)
 
     def popcount(x: Any) -> int:
-        return int(x).bit_count()
+        return (int(x) & 0xFFFFFFFF).bit_count()
 
     def load4(a: Any, i: int) -> Any:
         return a[i], a[i + 1], a[i + 2], a[i + 3]

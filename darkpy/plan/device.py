@@ -41,6 +41,7 @@ class Convolution:
     slope: float = 1.0
     residual: Value | None = None
     after: float = 1.0
+    signs: bool = False  # of x are what counts, and the weights are Signs: it works on bits
 
     def inputs(self) -> list[Value]:
         return [self.x] if self.residual is None else [self.x, self.residual]
@@ -61,6 +62,8 @@ def fuse(program: Program) -> Program:
     from darkpy.ops.cuda.conv import by_thread
 
     readers = program.readers()
+    quantized = {step.outs[0]: step.args[0] for step in program.steps
+                 if step.op == "quantize" and step.kw.get("bits", 1) == 1 and isinstance(step.args[0], Value)}
     there = {program.input}
     done: set[int] = set()
     steps: list[Any] = []
@@ -94,12 +97,14 @@ def fuse(program: Program) -> Program:
             there.update(step.outs)
             continue
         conv = Convolution(step.layer, x, weights, step.kw, step.outs)
+        if x in quantized and groups == 1 and isinstance(getattr(weights, "weights", weights), Signs):
+            conv.x, conv.signs = quantized[x], True
         if bias := follower(conv.outs[0], "add_bias"):
             conv.bias = bias.args[1]
             take(conv, bias)
         if (found := slope(conv)) is not None:
             conv.slope = found
-        join = follower(conv.outs[0], "shortcut")
+        join = None if conv.signs else follower(conv.outs[0], "shortcut")
         if join is not None:
             a, b = join.args
             other = b if a is conv.outs[0] else a
@@ -111,7 +116,8 @@ def fuse(program: Program) -> Program:
                     conv.after = found
         steps.append(conv)
         there.update(conv.outs)
-    program.steps = steps
+    read = {value for step in steps for value in step.inputs()} | set(program.outputs)
+    program.steps = [step for step in steps if getattr(step, "op", "") != "quantize" or step.outs[0] in read]
     return program
 
 
@@ -167,13 +173,21 @@ class Executable:
         return self.ops.upload(array) if isinstance(array, np.ndarray) else array
 
     def convolution(self, step: Convolution) -> Callable[[], Any]:
+        from darkpy.ops.cuda.bits import BitConvolution
         from darkpy.ops.cuda.conv import layout, pack
 
         x, y = self.arrays[step.x], self.arrays[step.outs[0]]
         w, kw = step.weights, step.kw
+        self.packed += 1
+        if step.signs:
+            key = self.packed, 0
+            if key not in self.packs:
+                factor, signs = (w.factor, w.weights) if isinstance(w, Scaled) else (np.float32(1), w)
+                self.packs[key] = BitConvolution(signs, factor, step.bias, kw)
+            bits = self.packs[key]
+            return lambda: bits(y, x, step.slope)
         product = layout(x.shape, y.shape, w.shape[2], tuple(kw.get("stride", (1, 1))), kw.get("pad", 0),
                          kw.get("dilation", 1), kw.get("groups", 1))
-        self.packed += 1
         key = self.packed, product.packed[2]  # tiles of another size are packed in another way
         if key not in self.packs:
             bias = None if step.bias is None else self.ops.upload(np.asarray(step.bias, np.float32))

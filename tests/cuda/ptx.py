@@ -36,7 +36,8 @@ def ptx(kernel, capability):
 
 def kernels():
     """All there are: those of ops, and of the products every one that ops may ask for."""
-    import darkpy.ops.cuda  # noqa: F401
+    import darkpy.ops.cuda
+    import darkpy.ops.cuda.bits  # noqa: F401
     from darkpy.cuda import KERNELS
     from darkpy.ops.cuda import tile
 

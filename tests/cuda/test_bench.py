@@ -26,6 +26,8 @@ def test_the_whole_benchmark(monkeypatch, capsys):
     gpu.inference("tiny", 8, 1, 1, peers=False)
     monkeypatch.setattr(gpu, "PRODUCTS", ((5, 8, 7),))
     gpu.products(1, peers=False)
+    monkeypatch.setattr(gpu, "SIGNS", (1, 3, 4))
+    gpu.binary(1)
     gpu.training("tiny", 8, 2, 1)
     out = capsys.readouterr().out
     assert re.search(r"tiny 8x8, batch 1: differs from the reference by \d", out)
@@ -35,7 +37,7 @@ def test_the_whole_benchmark(monkeypatch, capsys):
 
 def test_ratios(capsys):
     gpu.report([gpu.Row("darkpy", 2.0), gpu.Row("other", 1.0)])
-    assert "darkpy's speed is 0.50 of its" in capsys.readouterr().out
+    assert "darkpy has 0.50 times its speed" in capsys.readouterr().out
 
 
 def test_a_wrong_number_ends_it(monkeypatch):

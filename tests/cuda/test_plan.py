@@ -48,6 +48,26 @@ def test_chains_are_one_kernel():
     assert len(program.calls) == 2
 
 
+XNOR = "[convolutional]\nfilters={}\nsize={}\nstride={}\npad=1\nxnor=1\nactivation={}\nbatch_normalize={}\n"
+
+
+@pytest.mark.parametrize("text", [
+    HEAD + XNOR.format(9, 3, 1, "leaky", 1), HEAD + XNOR.format(8, 1, 2, "linear", 0),
+    HEAD.replace("channels=3", "channels=35") + XNOR.format(3, 3, 2, "mish", 1),
+    HEAD + CONV.format(4, 3, "linear", 1) + XNOR.format(4, 3, 1, "leaky", 1)
+    + "[shortcut]\nfrom=-2\nactivation=leaky\n",
+])
+def test_xnor_on_bits(text):
+    cpu, cuda = pair(text)
+    x = np.random.default_rng(0).random((2, *cpu.input_shape), np.float32) - np.float32(0.5)
+    plan = cuda.plan()
+    for mine, expected in zip(plan(x), cpu.plan()(x), strict=True):
+        close(mine, expected, "output")
+    steps = plan.program(2).program.steps
+    assert any(isinstance(step, Convolution) and step.signs for step in steps)
+    assert not any(getattr(step, "op", "") == "quantize" for step in steps)
+
+
 def test_a_call_takes_no_memory():
     _, cuda = pair(nets.YOLO3)
     plan, (x, _) = cuda.plan(), batch(cuda)

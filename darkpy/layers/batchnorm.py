@@ -13,7 +13,7 @@ from typing import Any
 
 from darkpy.cfg import opt
 from darkpy.layers.base import EPSILON, Array, Layer, LayerConfig, NetInfo, Param, constant, register
-from darkpy.ops.spec import Shape
+from darkpy.ops.spec import SLOPES, Shape
 
 MOMENTUM = 0.99  # of the rolling statistics
 
@@ -33,36 +33,54 @@ class Normalization:
         if not train:
             return ops.batchnorm(x, p["rolling_mean"], p["rolling_variance"], p["scales"], p["biases"],
                                  eps=EPSILON), None
+        statistics = self.observe(ops, p, x)
+        return ops.batchnorm(x, *statistics, p["scales"], p["biases"], eps=EPSILON), statistics
+
+    def observe(self, ops: Any, p: dict[str, Array], x: Array) -> tuple[Array, Array]:
+        """Mean and variance of the batch, which the rolling ones follow."""
         mean, variance = ops.batch_statistics(x)
         for name, new in (("rolling_mean", mean), ("rolling_variance", variance)):
             ops.assign(p[name], ops.add(ops.scale(p[name], factor=MOMENTUM), ops.scale(new, factor=1 - MOMENTUM)))
-        return ops.batchnorm(x, mean, variance, p["scales"], p["biases"], eps=EPSILON), (mean, variance)
+        return mean, variance
 
     def backward(self, ops: Any, layer: Layer, dy: Array, x: Array, statistics: Any) -> Array:
         """dx; adds to the layer's gradients of scales and biases."""
-        mean, variance = statistics
-        dx, dscales, dbiases = ops.batchnorm_dx(dy, x, mean, variance, layer.params["scales"], eps=EPSILON,
-                                                exact=False)
-        layer.accumulate(ops, "scales", dscales)
-        layer.accumulate(ops, "biases", dbiases)
+        dx, *grads = ops.batchnorm_dx(dy, x, *statistics, layer.params["scales"], eps=EPSILON, exact=False)
+        accumulate_both(layer, ops, *grads)
         return dx
+
+
+def accumulate_both(layer: Layer, ops: Any, dscales: Array, dbiases: Array) -> None:
+    layer.accumulate(ops, "scales", dscales)
+    layer.accumulate(ops, "biases", dbiases)
 
 
 def finish(layer: Any, ops: Any, z: Array, train: bool) -> tuple[Array, Any]:
     """What follows the product z in every layer with weights: batch norm or bias, then the activation."""
-    statistics = None
+    statistics, p, kind = None, layer.params, layer.config.activation
+    if train and type(layer.norm) is Normalization and kind in SLOPES:
+        # in one pass over memory, and without keeping what is in between
+        statistics = layer.norm.observe(ops, p, z)
+        y = ops.batchnorm_rectified(z, *statistics, p["scales"], p["biases"], eps=EPSILON, kind=kind)
+        return y, (z, statistics, None, y)
     if layer.norm:
-        pre, statistics = layer.norm.forward(ops, layer.params, z, train)
+        pre, statistics = layer.norm.forward(ops, p, z, train)
     else:
-        pre = ops.add_bias(z, layer.params["biases"])
-    y = ops.activation(pre, kind=layer.config.activation)
+        pre = ops.add_bias(z, p["biases"])
+    y = ops.activation(pre, kind=kind)
     return y, (z, statistics, pre, y) if train else None
 
 
 def finish_backward(layer: Any, ops: Any, dy: Array, saved: Any) -> Array:
     """dz of `finish`; adds to the layer's gradients of biases and scales."""
     z, statistics, pre, y = saved
-    dz = ops.activation_dx(dy, y, pre, kind=layer.config.activation)
+    kind = layer.config.activation
+    if pre is None:
+        dz, *grads = ops.batchnorm_rectified_dx(dy, y, z, *statistics, layer.params["scales"], eps=EPSILON, exact=False,
+                                                kind=kind)
+        accumulate_both(layer, ops, *grads)
+        return dz
+    dz = ops.activation_dx(dy, y, pre, kind=kind)
     if layer.norm:
         return layer.norm.backward(ops, layer, dz, z, statistics)
     layer.accumulate(ops, "biases", ops.bias_db(dz))

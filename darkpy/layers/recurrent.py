@@ -13,7 +13,7 @@ import numpy as np
 
 from darkpy.errors import UsageError
 from darkpy.layers.base import EPSILON, Array, Layer, NetInfo
-from darkpy.layers.batchnorm import Normalization
+from darkpy.layers.batchnorm import Normalization, accumulate_both
 from darkpy.layers.connected import Connected
 from darkpy.layers.convolutional import Convolutional
 from darkpy.ops.spec import Shape
@@ -66,8 +66,7 @@ class SharedStatistics(Normalization):
         scales = layer.params["scales"]
         _, dscales, dbiases = ops.batchnorm_dx(dy, x, *statistics, scales, eps=EPSILON, exact=False)
         dx, _, _ = ops.batchnorm_dx(dy, x, *self.newest, scales, eps=EPSILON, exact=False)
-        layer.accumulate(ops, "scales", dscales)
-        layer.accumulate(ops, "biases", dbiases)
+        accumulate_both(layer, ops, dscales, dbiases)
         return dx
 
 

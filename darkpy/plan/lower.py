@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from darkpy.ops.cpu.activations import SLOPES
 from darkpy.ops.cpu.bitmaps import HALF
 from darkpy.ops.cpu.functions import FUNCTIONS, NOT_AT_ZERO
 from darkpy.ops.signs import Signs
-from darkpy.ops.spec import Shape
+from darkpy.ops.spec import SLOPES, Shape
 from darkpy.plan import choose, convolution, kernels, passes
 from darkpy.plan.binary import InputScales, Limits, OneBit, PackSigns, PoolBits, Xnor, stays_binary, takes_bits
 from darkpy.plan.blocked import FLOAT, LANES, Bits, Blocked, Form

@@ -16,7 +16,7 @@ from tests.layers import harness as layers
 from tests.shared import SHARED
 
 
-class CpuBuild(Cpu):
+class CpuBuild(layers.Apart, Cpu):
     """The fast backend with the rounding of the original's CPU build: batch normalisation divides by
     sqrt(variance) + 1e-6 on the way forward, and by sqrt(variance + 1e-5) on the way back."""
 

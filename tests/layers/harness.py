@@ -103,7 +103,17 @@ class Guarded(Cpu):
             assert (block[:MARGIN] == 77).all() and (block[-MARGIN:] == 77).all(), "a kernel wrote past its output"
 
 
-class Exact(Reference):
+class Apart:
+    """For backends with a batch normalisation of their own: what comes with an activation is made of the two."""
+
+    def batchnorm_rectified(self: Any, *args: Any, kind: str, **kw: Any) -> Any:
+        return self.activation(self.batchnorm(*args, **kw), kind=kind)
+
+    def batchnorm_rectified_dx(self: Any, dy: Any, y: Any, x: Any, *args: Any, kind: str, **kw: Any) -> Any:
+        return self.batchnorm_dx(self.activation_dx(dy, y, x, kind=kind), x, *args, **kw)
+
+
+class Exact(Apart, Reference):
     """Batch normalisation with its true gradient instead of Darknet's."""
 
     def batchnorm_dx(self, *args: Any, exact: bool, **kw: Any) -> Any:

@@ -89,6 +89,8 @@ TABLE = [  # op, shapes of its arrays, its other arguments
     ("batch_statistics", [MAP], {}),
     ("batch_statistics", [ROWS], {}),
     ("batchnorm_dx", [MAP, *BN], {"eps": 1e-5, "exact": False}),
+    ("batchnorm_rectified", [*BN, CHANNELS], {"eps": 1e-5, "kind": "leaky"}),
+    ("batchnorm_rectified_dx", [MAP, MAP, *BN], {"eps": 1e-5, "exact": False, "kind": "relu"}),
     ("lrn", [MAP], {"size": 3, "alpha": 0.1, "beta": 0.75, "kappa": 1.0}),
     ("lrn_dx", [MAP, MAP], {"beta": 0.75}),
     ("l2norm", [MAP], {}),

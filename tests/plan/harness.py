@@ -14,7 +14,7 @@ from darkpy import cfg, load
 from darkpy.layers.connected import Connected
 from darkpy.network import Network
 from darkpy.ops import Reference
-from darkpy.ops.cpu.activations import SLOPES
+from darkpy.ops.spec import SLOPES
 from tests.shared import ROOT
 
 LIMIT = 1e-5  # of the error relative to the largest number

@@ -10,10 +10,10 @@ from darkpy.ops.cpu.functions import FUNCTIONS, function
 from darkpy.ops.cpu.tasks import arguments, call, ints, run, task
 from darkpy.ops.cpu.vector import BYTES, LANES
 from darkpy.ops.reference import activations as reference
+from darkpy.ops.spec import SLOPES
 
 CHUNK = 1 << 10  # vectors
 BLOCK = CHUNK * LANES  # numbers a thread takes at a time: 64 kB, half of a usual first-level cache pair
-SLOPES = {"linear": 1.0, "leaky": 0.1, "relu": 0.0, "relie": 0.01}  # y = x for x > 0, else slope * x
 
 
 @njit(parallel=True)

@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from darkpy.cuda import TEAM, cuda, exp, kernel, power, sqrt
+from darkpy.ops.cuda.activations import activation, activation_dx
 from darkpy.ops.cuda.basic import assign, fill, plane
 from darkpy.ops.cuda.memory import Array, upload
 from darkpy.ops.cuda.reduce import channel_products, channel_squares, channel_sums, team_max, team_sum
@@ -161,6 +162,18 @@ def batchnorm_dx(dx: Array, dscales: Array, dbiases: Array, dy: Array, x: Array,
     assign(dbiases, both.view((c,), c))
 
 
+def batchnorm_rectified(y: Array, x: Array, mean: Array, variance: Array, scales: Array, biases: Array, *, eps: float,
+                        kind: str) -> None:
+    batchnorm(y, x, mean, variance, scales, biases, eps=eps)
+    activation(y, y, kind=kind)
+
+
+def batchnorm_rectified_dx(dx: Array, dscales: Array, dbiases: Array, dy: Array, y: Array, x: Array, mean: Array,
+                           variance: Array, scales: Array, *, eps: float, exact: bool, kind: str) -> None:
+    activation_dx(dx, dy, y, y, kind=kind)  # of the result alone, for these kinds
+    batchnorm_dx(dx, dscales, dbiases, dx, x, mean, variance, scales, eps=eps, exact=exact)
+
+
 def lrn(y: Array, norms: Array, x: Array, *, size: int, alpha: float, beta: float, kappa: float) -> None:
     _lrn(y.size, y.data, norms.data, x.data, x.shape[1], plane(x), size, np.float32(alpha), np.float32(beta),
          np.float32(kappa), y.size)
@@ -199,5 +212,6 @@ def softmax(y: Array, x: Array, *, sizes: tuple[int, ...], temperature: float = 
     _tail(rest, y.data, x.data, total * size, channels * size, rest)
 
 
-KERNELS = {"batchnorm": batchnorm, "batch_statistics": batch_statistics, "batchnorm_dx": batchnorm_dx, "lrn": lrn,
+KERNELS = {"batchnorm": batchnorm, "batch_statistics": batch_statistics, "batchnorm_dx": batchnorm_dx,
+           "batchnorm_rectified": batchnorm_rectified, "batchnorm_rectified_dx": batchnorm_rectified_dx, "lrn": lrn,
            "lrn_dx": lrn_dx, "l2norm": l2norm, "softmax": softmax}

@@ -2,9 +2,11 @@
 
 import numpy as np
 
+from darkpy.ops.reference.activations import activation, activation_dx
 from darkpy.ops.reference.basic import per_channel
 
-__all__ = ["batch_statistics", "batchnorm", "batchnorm_dx", "l2norm", "lrn", "lrn_dx", "softmax"]
+__all__ = ["batch_statistics", "batchnorm", "batchnorm_dx", "batchnorm_rectified", "batchnorm_rectified_dx",
+           "l2norm", "lrn", "lrn_dx", "softmax"]
 
 
 def batchnorm(x, mean, variance, scales, biases, *, eps):
@@ -34,6 +36,14 @@ def batchnorm_dx(dy, x, mean, variance, scales, *, eps, exact):
     divisor = n - 1 if exact else n
     dx = g / per_channel(root, x) + per_channel(dvariance * 2 / divisor, x) * centred + per_channel(dmean / n, x)
     return dx, dscales, dbiases
+
+
+def batchnorm_rectified(x, mean, variance, scales, biases, *, eps, kind):
+    return activation(batchnorm(x, mean, variance, scales, biases, eps=eps), kind=kind)
+
+
+def batchnorm_rectified_dx(dy, y, x, mean, variance, scales, *, eps, exact, kind):
+    return batchnorm_dx(activation_dx(dy, y, None, kind=kind), x, mean, variance, scales, eps=eps, exact=exact)
 
 
 def lrn(x, *, size, alpha, beta, kappa):

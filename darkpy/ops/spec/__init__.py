@@ -25,7 +25,8 @@ from darkpy.ops.spec import (
     signs,
     update,
 )
-from darkpy.ops.spec.core import ACTIVATIONS, OPS, VIEWS, WRITES, Out, Shape, conv_size
+from darkpy.ops.spec.core import ACTIVATIONS, OPS, SLOPES, VIEWS, WRITES, Out, Shape, conv_size
 
-__all__ = ["ACTIVATIONS", "OPS", "VIEWS", "WRITES", "Out", "Shape", "activations", "basic", "binary", "conv",
-           "conv_size", "gemm", "head_loss", "heads", "loss", "norm", "pool", "recurrent", "reorg", "signs", "update"]
+__all__ = ["ACTIVATIONS", "OPS", "SLOPES", "VIEWS", "WRITES", "Out", "Shape", "activations", "basic", "binary",
+           "conv", "conv_size", "gemm", "head_loss", "heads", "loss", "norm", "pool", "recurrent", "reorg", "signs",
+           "update"]

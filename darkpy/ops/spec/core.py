@@ -24,6 +24,7 @@ WRITES = {"assign", "add_to", "adam_update", "clamp", "sgd_update"}
 
 ACTIVATIONS = ("logistic", "loggy", "relu", "elu", "selu", "relie", "plse", "hardtan", "lhtan", "linear", "ramp",
                "leaky", "tanh", "stair", "swish", "mish", "hard_mish", "relu6", "gelu", "sign")
+SLOPES = {"linear": 1.0, "leaky": 0.1, "relu": 0.0, "relie": 0.01}  # rectifiers: y = x for x > 0, else slope * x
 
 
 def op(rule: Callable[..., Any]) -> Callable[..., Any]:

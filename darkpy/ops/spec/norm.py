@@ -27,6 +27,19 @@ def batchnorm_dx(dy, x, mean, variance, scales, *, eps, exact):
 
 
 @op
+def batchnorm_rectified(x, mean, variance, scales, biases, *, eps, kind):
+    """activation(batchnorm(x)) for the kinds in SLOPES, whose gradient follows from the result alone."""
+    return same(x)
+
+
+@op
+def batchnorm_rectified_dx(dy, y, x, mean, variance, scales, *, eps, exact, kind):
+    """batchnorm_dx of activation_dx, given the result y: (dx, dscales, dbiases)."""
+    c = (x.shape[1],)
+    return same(x), Out(c), Out(c)
+
+
+@op
 def lrn(x, *, size, alpha, beta, kappa):
     """Local response normalisation across channels with Darknet's window (see reference): (y, norms)."""
     return same(x), same(x)

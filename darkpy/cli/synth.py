@@ -21,6 +21,8 @@ def run(args: Args) -> int:
         if not LEAST <= pixels <= MOST:
             raise UsageError(f"-size {pixels}: scenes have sides of {LEAST} to {MOST} pixels")
     valid = max(1, args.n // 10) if args.valid is None else args.valid
+    if not args.n + valid:
+        raise UsageError("-n 0 and -valid 0 leave no image to draw")
 
     def progress(items: Iterable[Counter[str]], total: int) -> Iterable[Counter[str]]:
         return console.progress(items, total, "drawing")
@@ -35,7 +37,7 @@ def run(args: Args) -> int:
 COMMANDS = [
     Command(("synth",), "draw a data set: scenes with everyday things and their boxes", run,
             [Arg("out", "folder to be made")],
-            [Opt("-n", "images to train on", int, 2000, low=1, high=10**6),
+            [Opt("-n", "images to train on", int, 2000, low=0, high=10**6),
              Opt("-valid", "images to measure on; a tenth of -n by default", int, low=0, high=10**6),
              Opt("-size", "of the images: a side, or WIDTHxHEIGHT", side, 416, metavar="N|WxH"),
              Opt("-seed", "of all random numbers: the same seed, the same scenes", int, 0, low=0, high=(1 << 63) - 1),

@@ -327,34 +327,33 @@ def key(canvas: Canvas, random: Random) -> None:
         random, [(0.85, 0.68, 0.25), (0.72, 0.74, 0.77), (0.6, 0.42, 0.25)][random.choice(3, p=[0.5, 0.35, 0.15])]
     )
     paint = linear(lighter(metal, 0.45), darker(metal, 0.35), (0.5, 0.35), (0.5, 0.68))
-    x, r = 0.22, random.uniform(0.16, 0.19)
+    canvas.ink = max(canvas.ink, 0.009)  # always outlined: it is thin, and on wood hardly to be seen
+    x, r = 0.25, random.uniform(0.2, 0.23)
     kind = random.random()
-    shaft = random.uniform(0.035, 0.045)
+    shaft = random.uniform(0.048, 0.06)
     canvas.fill(
         box(x + r * 0.8, 0.5 - shaft, 0.95, 0.5 + shaft),
         linear(lighter(metal, 0.4), darker(metal, 0.3), (0, 0.46), (0, 0.54)),
         outline=True,
     )
     if kind < 0.5:  # an old key: a bit with notches at the end
-        bit = random.uniform(0.12, 0.16)
-        for a, b in ((0.74, 0.8), (0.86, 0.93)):
+        bit = random.uniform(0.17, 0.21)
+        for a, b in ((0.7, 0.78), (0.85, 0.93)):
             canvas.fill(box(a, 0.5, b, 0.5 + bit * random.uniform(0.8, 1.2)), paint, outline=True)
-        canvas.fill(box(0.72, 0.5, 0.94, 0.5 + bit * 0.55), paint)
-        canvas.fill(ellipse(0.47, 0.5, 0.022, 0.065), paint, outline=True)
+        canvas.fill(box(0.69, 0.5, 0.94, 0.5 + bit * 0.55), paint)
+        canvas.fill(ellipse(0.52, 0.5, 0.028, 0.09), paint, outline=True)
         if random.random() < 0.5:
-            leaves = [
-                ellipse(x + dx, 0.5 + dy, r * 0.62, r * 0.62) for dx, dy in ((-0.09, 0), (0.03, -0.1), (0.03, 0.1))
-            ]
-            for leaf, (dx, dy) in zip(leaves, ((-0.09, 0), (0.03, -0.1), (0.03, 0.1)), strict=True):
-                canvas.fill([leaf, ellipse(x + dx, 0.5 + dy, r * 0.3, r * 0.3)], paint, outline=True)
+            for dx, dy in ((-0.1, 0), (0.04, -0.12), (0.04, 0.12)):
+                leaf = [ellipse(x + dx, 0.5 + dy, r * k, r * k) for k in (0.6, 0.27)]
+                canvas.fill(leaf, paint, outline=True)
         else:
             canvas.fill([ellipse(x, 0.5, r, r), ellipse(x, 0.5, r * 0.58, r * 0.58)], paint, outline=True)
     else:  # a flat key with teeth
         teeth = [(0.5, 0.5)]
         for t in np.linspace(0.52, 0.92, 7):
-            teeth.append((float(t), 0.5 + shaft + random.uniform(0.01, 0.07)))
+            teeth.append((float(t), 0.5 + shaft + random.uniform(0.015, 0.09)))
         canvas.fill(np.array([*teeth, (0.95, 0.5)]), paint, outline=True)
-        bow = rounded(x - r, 0.5 - r, x + r, 0.5 + r, 0.1) if random.random() < 0.5 else polygon(x, 0.5, r * 1.12, 6, 0)
+        bow = rounded(x - r, 0.5 - r, x + r, 0.5 + r, 0.1) if random.random() < 0.5 else polygon(x, 0.5, r * 1.1, 6, 0)
         canvas.fill([bow, ellipse(x - r * 0.5, 0.5, r * 0.24, r * 0.24)], paint, outline=True)
         if random.random() < 0.5:
             canvas.fill(

@@ -171,7 +171,7 @@ def fill_free(stage: Stage) -> None:
         kind: int | None = int(random.integers(len(THINGS))) if k < many else None
         thing = THINGS[kind] if kind is not None else None
         draw = thing.draw if thing else clutter.ANYWHERE[int(random.integers(len(clutter.ANYWHERE)))]
-        size = uniform_log(random, 0.09, 0.6) * side * (0.75 if many > 5 else 1)
+        size = uniform_log(random, 0.12, 0.6) * side * (0.75 if many > 5 else 1)
         sprite = sprite_of(
             stage,
             draw,

@@ -49,7 +49,7 @@ THINGS = (
     Thing("house", street.house, {"street": Place("back", 0.26, 0.55, 1.2)}, 0.5, 20),
     Thing("tree", street.tree, {"street": Place("back", 0.22, 0.6, 0.8)}, 3, 20),
     Thing("traffic light", street.traffic_light, {"street": Place("pole", 0.16, 0.34)}, 3, 30, mirror=False),
-    Thing("stop sign", street.stop_sign, {"street": Place("pole", 0.11, 0.26)}, 4, 20, mirror=False),
+    Thing("stop sign", street.stop_sign, {"street": Place("pole", 0.13, 0.27)}, 4, 20, mirror=False),
     Thing(
         "umbrella",
         street.umbrella,
@@ -63,11 +63,11 @@ THINGS = (
     Thing(
         "ball",
         home.ball,
-        {"street": Place("ground", 0.08, 0.18, 0.6), "room": Place("ground", 0.1, 0.26, 0.8)},
+        {"street": Place("ground", 0.1, 0.2, 0.6), "room": Place("ground", 0.1, 0.26, 0.8)},
         180,
         180,
     ),
     Thing("banana", home.banana, {"room": Place("ground", 0.14, 0.34)}, 12, 180),
-    Thing("key", home.key, {"room": Place("ground", 0.12, 0.28, 1, 0.6)}, 180, 180),
+    Thing("key", home.key, {"room": Place("ground", 0.17, 0.36, 1.1, 0.7)}, 180, 180),
 )
 NAMES = [thing.name for thing in THINGS]

@@ -135,11 +135,10 @@ def write(found: Annotated, folder: Path, final: Path, options: Options, result:
         data_text(base, final.name, len(result.names), result.train, result.test, tagged))
 
 
-def data_text(base: Path, name: str, classes: int, train: str, valid: str | None, tagged: bool = False) -> str:
+def data_text(base: Path, name: str, classes: int, train: str | None, valid: str | None, tagged: bool = False) -> str:
     """The .data file of a data set `name` in the folder `base`; `train` and `valid` are its lists."""
-    lines = [f"classes={classes}", f"train={base / train}.txt"]
-    if valid:
-        lines.append(f"valid={base / valid}.txt")
+    lists = {"train": train, "valid": valid}
+    lines = [f"classes={classes}", *(f"{key}={base / listed}.txt" for key, listed in lists.items() if listed)]
     lines.append(f"names={base / name}.names")
     if tagged:  # for classifiers: the classes of an image stand in its label file
         lines.append("tag=1")

@@ -75,9 +75,9 @@ def synth(out: str | Path, options: Options, progress: Progress = lambda items, 
         for name, numbers in lists.items():
             if numbers:
                 (folder / f"{name}.txt").write_text("".join(f"{base / 'images' / stem(k)}.jpg\n" for k in numbers))
+        train, valid = (name if lists[name] else None for name in ("train", "valid"))
         (folder / f"{out.name}.names").write_text("".join(f"{name}\n" for name in NAMES))
-        valid = "valid" if options.valid else None
-        (folder / f"{out.name}.data").write_text(data_text(base, out.name, len(NAMES), "train", valid))
+        (folder / f"{out.name}.data").write_text(data_text(base, out.name, len(NAMES), train, valid))
         write_image(folder / "preview.jpg", preview(options, min(PREVIEW, total)))
     return made
 

@@ -66,3 +66,11 @@ def test_interruption_leaves_nothing_behind(tmp_path):
 def test_without_images_to_measure_on(darkpy, tmp_path):
     assert darkpy("synth", tmp_path / "set", "-n", 1, "-valid", 0, "-size", 64).status == 0
     assert not datafile.read(tmp_path / "set/set.data").config.valid
+
+
+def test_only_images_to_measure_on(darkpy, tmp_path):
+    assert darkpy("synth", tmp_path / "set", "-n", 0, "-valid", 2, "-size", 64).status == 0
+    data = datafile.read(tmp_path / "set/set.data")
+    assert not data.config.train and len(images_of(data, "valid").images) == 2
+    done = darkpy("synth", tmp_path / "none", "-n", 0, "-valid", 0)
+    assert done.status == 2 and "no image" in done.err

@@ -15,10 +15,11 @@ from darkpy.ops.cpu.tile import DEPTH, LANES
 from darkpy.ops.cpu.vector import SIZES
 from darkpy.plan.binary import stays_binary
 from darkpy.plan.blocked import FLOAT, Blocked, Form
-from darkpy.plan.convolution import Conv, Depthwise, Direct, Winograd
+from darkpy.plan.convolution import Conv, Depthwise, Direct
 from darkpy.plan.kernels import Kernel
 from darkpy.plan.narrow import Forms
 from darkpy.plan.trace import Program, Step, Value
+from darkpy.plan.winograd import Winograd
 
 FLOPS = 105e9  # of one thread inside the micro-kernel, on float32
 # seconds to transform a vector of a tile of this side, in and out
@@ -42,6 +43,11 @@ class Choice:
     nbytes: int
     fresh: bool = False
     kind: str = "float32"
+
+    @property
+    def pools(self) -> bool:
+        """Whether its kernel can pool 2x2 pixels of its result."""
+        return self.kind == "float32" and self.tile % 2 == 0
 
     def form(self, wish: Form) -> Form:
         """The form nearest to the wished one in which its kernel reads or writes maps."""

@@ -8,17 +8,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from darkpy.jit import threads_allowed
-from darkpy.ops.cpu import direct, narrow, transforms, winograd
+from darkpy.ops.cpu import direct, narrow
 from darkpy.ops.cpu.functions import function
 from darkpy.ops.cpu.tasks import arguments
-from darkpy.ops.cpu.tile import DEPTH, GROUP, LANES, ROWS, VECTORS, Shape, rows_for, tile_function
+from darkpy.ops.cpu.tile import DEPTH, GROUP, LANES, VECTORS, Shape, rows_for, tile_function
 from darkpy.ops.cpu.vector import SIZES
 from darkpy.plan.blocked import PIXEL, Blocked
 from darkpy.plan.kernels import Call, Kernel
 
 L2 = 1 << 20  # bytes of second-level cache to aim at
+NO_POOL = (0, 0)  # the argument about pairs of rows
 PLAIN = (0,) * 5  # arguments about unpacking, of weights that are floats
-L3 = 24 << 20  # the same of the third
 SHORT = {"float32": "", "bfloat16": " bf16", "uint8": " int8"}  # names of products in an explanation
 
 
@@ -71,11 +71,16 @@ class Conv:
     slope: float = 1.0
     after: float = 1.0
     function: str = ""
+    pooled: bool = False  # 2x2 at last
     packed: Packed = field(default_factory=lambda: Packed())
 
     @property
     def kernel(self) -> int:
         return self.weights.shape[2]
+
+    def size(self, out: Blocked) -> tuple[int, int]:
+        """Height and width of the convolution's own result, before a pool."""
+        return (out.shape[2] << self.pooled, out.shape[3] << self.pooled)
 
     @property
     def finish(self) -> int:
@@ -112,9 +117,10 @@ class Direct(Kernel):
         super().__init__(conv.layer, [x, residual] if residual else [x], out)
         self.conv, self.residual, self.planar = conv, residual, planar
         f, c, k, _ = conv.weights.shape
-        _, _, oh, ow = out.shape
+        oh, ow = conv.size(out)
         self.kind = "float32" if planar else x.form.dtype
         self.algorithm = f"direct {k}x{k}" + (f"/{conv.stride[0]}" if conv.stride != (1, 1) else "") + SHORT[self.kind]
+        self.algorithm += ", pool" if conv.pooled else ""
         self.flops = 2.0 * conv.weights.size * oh * ow * out.shape[0]
         self.gain = np.float32(1 / out.form.scale)  # results are in units of the output
         self.packed = conv.packed
@@ -125,6 +131,9 @@ class Direct(Kernel):
             reach = conv.dilation * (k - 1) - conv.pad
             last = [(o - 1) * s + reach - (n - 1) for o, s, n in zip((oh, ow), conv.stride, x.shape[2:], strict=True)]
             x.need(conv.pad, max(*last, 0))
+        self.pair_bytes = 2 * ow * VECTORS * PIXEL
+        if conv.pooled:
+            self.need_scratch(threads_allowed() * self.pair_bytes)
 
     def pack(self, first: int, count: int, vectors: int) -> Part:
         conv = self.conv
@@ -200,21 +209,22 @@ class Direct(Kernel):
 
     def split(self, count: int, table: int, vectors: int) -> tuple[int, int]:
         """(bands of rows, groups of blocks): weights of a group stay in cache while a thread walks its rows."""
-        n, _, oh, ow = self.out.shape
+        n, (oh, ow) = self.out.shape[0], self.conv.size(self.out)
         threads = threads_allowed()
         panel = table * (1 if self.planar else DEPTH) * vectors * PIXEL
         if panel * count <= L2 // 2:
             pixel = self.reads[0].shape[1] * SIZES[self.kind]
             rows = max(1, L2 // 8 // max(1, pixel * ow * self.conv.stride[0] ** 2))
-            return min(oh, max(4 * threads // n, -(-oh // rows))), 1
+            return min(self.out.shape[2], max(4 * threads // n, -(-oh // rows))), 1
         if count * n >= 4 * threads:
             return 1, count
-        return min(oh, -(-4 * threads // (count * n))), count
+        return min(self.out.shape[2], -(-4 * threads // (count * n))), count
 
     def bind(self, memory: Any) -> list[Call]:
         conv, x, y = self.conv, self.reads[0], self.out
-        n, _, oh, ow = y.shape
+        n, (oh, ow) = y.shape[0], conv.size(y)
         dst = memory.place(y)
+        pairs = (memory.array(self.scratch).ctypes.data, self.pair_bytes) if conv.pooled else NO_POOL
         res = memory.place(self.residual) if self.residual else (0, 0, 0, 0)
         if self.planar:
             array = memory.array(x)
@@ -237,7 +247,7 @@ class Direct(Kernel):
                 packed.ctypes.data, packed[0].nbytes, table.ctypes.data, table.shape[1],
                 table.strides[0] if len(table) > 1 else 0, records.ctypes.data, src, shifted(dst, first),
                 shifted(res, first), oh, ow, count, bands, groups, y.border, conv.slope, conv.after, tile.address,
-                shape.rows, vectors, shape.record * PIXEL, y.pixel, y.form.zero, conv.finish,
+                shape.rows, vectors, shape.record * PIXEL, y.pixel, y.form.zero, conv.finish, pairs,
                 self.unpacking(memory, first, packed, vectors))
             calls.append(Call(n * groups * bands, direct.direct(), slots, (table, records, packed)))
         return calls
@@ -254,7 +264,7 @@ class Depthwise(Kernel):
         super().__init__(conv.layer, [x, residual] if residual else [x], out)
         self.conv, self.residual = conv, residual
         f, _, k, _ = conv.weights.shape
-        _, _, oh, ow = out.shape
+        oh, ow = conv.size(out)
         self.algorithm = f"depthwise {k}x{k}" + (f"/{conv.stride[0]}" if conv.stride != (1, 1) else "")
         self.flops = 2.0 * conv.weights.size * oh * ow * out.shape[0]
         if not conv.packed.parts:
@@ -284,115 +294,5 @@ class Depthwise(Kernel):
             self.weights.ctypes.data, self.weights[0].nbytes, table.ctypes.data, table.shape[1], table.strides[0],
             bias.ctypes.data, (base, image, conv.stride[1] * PIXEL, conv.stride[0] * row), memory.place(y), res, oh,
             ow, y.blocks, bands, y.blocks, y.border, conv.slope, conv.after, tile_function(shape).address, shape.rows,
-            1, PIXEL, PIXEL, 0, conv.finish, PLAIN)
+            1, PIXEL, PIXEL, 0, conv.finish, NO_POOL, PLAIN)
         return [Call(n * y.blocks * bands, direct.direct(), slots, (table, bias, self.weights))]
-
-
-def batch_for(tiles: int, room: int, threads: int) -> int:
-    """Tiles a batch, at most `room`: the threads finish together, and few rows of the register tiles are empty."""
-
-    def time(batch: int) -> int:
-        rows = rows_for(batch)
-        return -(-tiles // (batch * threads)) * -(-batch // rows) * (rows + 2)
-
-    return min(range(1, min(room, tiles) + 1), key=lambda batch: (time(batch), batch))
-
-
-class Winograd(Kernel):
-    """Winograd's algorithm F(m x m, 3 x 3), with stride 1 or 2; `fresh`: weights are transformed in each call; `kind`:
-    the type of the products.  Maps are floats of any type; the residual has that of the output."""
-
-    def __init__(self, conv: Conv, x: Blocked, out: Blocked, residual: Blocked | None, m: int, fresh: bool = False,
-                 kind: str = "float32"):
-        super().__init__(conv.layer, [x, residual] if residual else [x], out)
-        self.conv, self.residual, self.m, self.fresh, self.kind = conv, residual, m, fresh, kind
-        self.strided = conv.stride == (2, 2)
-        self.scheme = transforms.Scheme(m, self.strided)
-        f, c, _, _ = conv.weights.shape
-        n, _, h, w = out.shape
-        self.flops = 2.0 * conv.weights.size * h * w * n
-        down, across = -(-h // m), -(-w // m)
-        # the last tiles reach over the end: what they read there must be zero
-        reach = [tiles * m * (2 if self.strided else 1) + (0 if self.strided else 1) - side
-                 for tiles, side in zip((down, across), x.shape[2:], strict=True)]
-        x.need(1, max(*reach, 0))
-        self.tiles = n * down * across
-        self.positions = self.scheme.t**2
-        self.groups = narrow.groups_of(c, kind)
-        self.pixel = LANES * SIZES[kind]  # bytes of a vector of the transformed input
-        self.input_blocks = x.blocks
-        threads = threads_allowed()
-        # few tiles, or weights that stay in no cache: read the weights once.  Else batches whose transformed input is
-        # held by the second-level cache; with large weights larger ones, since every batch reads them all
-        weights = self.scheme.unique**2 * f * c * SIZES[kind]
-        self.by_filters = fresh or self.tiles <= 32 or weights > L3
-        if self.by_filters:
-            self.batch = self.tiles
-        else:
-            room = (L2 // 4 if weights <= 2 * L2 else L2 * 3 // 4) // (self.positions * self.input_blocks * self.pixel)
-            self.batch = batch_for(self.tiles, max(room, ROWS[0]), threads)
-        # from position to position an odd number of vectors, so that a tile's positions meet in no cache set
-        self.step, self.sum_step = ((blocks * self.batch | 1) * pixel for blocks, pixel in (
-            (self.input_blocks, self.pixel), (VECTORS, PIXEL)))
-        values = self.positions * self.step
-        sums = self.positions * self.sum_step + 3 * m * m * PIXEL
-        if fresh:  # so many channels at a time that their inputs and weights stay in the second-level cache
-            each = self.positions * DEPTH * (self.tiles * 4 + VECTORS * PIXEL)
-            self.turn = min(self.groups, max(4, L2 * 5 // 8 // each))
-            sums += self.scheme.unique**2 * (self.turn * DEPTH * VECTORS | 1) * PIXEL
-        self.spare = sums if self.by_filters else values + sums
-        self.need_scratch((values if self.by_filters else 0) + threads * self.spare)
-        self.algorithm = f"winograd F({m}){'/2' if self.strided else ''} by {'filters' if self.by_filters else 'tiles'}"
-        self.algorithm += (", fresh" if fresh else "") + SHORT[kind]
-        self.packed = conv.packed
-        if not self.packed.parts:
-            self.packed.parts = [self.pack(*span) for span in spans(out.blocks)]
-        self.weight_bytes = self.packed.nbytes
-
-    def pack(self, first: int, count: int, vectors: int) -> Part:
-        conv = self.conv
-        some = slice(first * LANES, (first + count * vectors) * LANES)
-        if self.fresh:
-            packed = aligned((count, self.groups * DEPTH * 9, vectors * LANES))
-            direct.pack(packed, np.ascontiguousarray(conv.weights[some]), conv.factor[some], planar=True)
-            return Part(first, count, vectors, packed)
-        packed = aligned((count, self.scheme.unique**2, self.groups * DEPTH, vectors * LANES,
-                          narrow.PER_WORD[self.kind]), np.float32 if self.kind == "float32" else np.uint16)
-        winograd.pack(np.ascontiguousarray(conv.weights[some]), conv.factor[some], self.scheme, packed, self.kind)
-        return Part(first, count, vectors, packed)
-
-    def bind(self, memory: Any) -> list[Call]:
-        conv, x, y = self.conv, self.reads[0], self.out
-        n, _, h, w = y.shape
-        bias = padded(conv.bias, y.blocks)
-        base, image, block, row = memory.place(x)
-        src = (base - row - x.pixel, image, block, row)  # tiles start one pixel before the image
-        dst = memory.place(y)
-        res = memory.place(self.residual) if self.residual else (0, 0, 0, 0)
-        at = np.arange(self.groups) * GROUP
-        offsets = (at // self.pixel * self.batch * self.pixel + at % self.pixel).astype(np.int64)
-        rows = rows_for(self.batch)
-        chunks = -(-self.tiles // self.batch)
-        calls = []
-        read_tile, write_tile = transforms.tile_transforms(self.m, int(self.strided), x.form.dtype, self.kind,
-                                                           y.form.dtype)
-        for part, (first, count, vectors, packed, *_) in enumerate(self.packed.parts):
-            tile = tile_function(Shape(rows, vectors, epilogue=0, x=self.kind))
-            slots = arguments(
-                packed.ctypes.data, packed[0].nbytes if self.fresh else packed[0, 0].nbytes, offsets.ctypes.data,
-                self.groups, 0, bias.ctypes.data + first * PIXEL, src, shifted(dst, first), shifted(res, first), h, w,
-                n, count, self.input_blocks, self.batch, memory.array(self.scratch).ctypes.data, self.spare, y.border,
-                conv.slope, conv.after, chunks, self.tiles, tile.address, read_tile.address, write_tile.address, rows,
-                vectors, self.m, self.scheme.t, self.m * (2 if self.strided else 1), self.scheme.unique,
-                self.step, self.sum_step, conv.finish,
-                (transforms.fresh_weights(self.m, int(self.strided), vectors).address, self.turn) if self.fresh
-                else (0, 0), x.pixel, self.pixel, y.pixel)
-            keep = (bias, offsets, packed)
-            if self.by_filters:
-                read, write = winograd.by_filters()
-                if part == 0:  # all parts share the transformed input
-                    calls.append(Call(self.input_blocks, read, slots, keep))
-                calls.append(Call(count, winograd.by_fresh_filters() if self.fresh else write, slots, keep))
-            else:
-                calls.append(Call(chunks, winograd.by_tiles(), slots, keep))
-        return calls

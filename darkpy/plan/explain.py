@@ -13,11 +13,12 @@ import numpy as np
 from darkpy import jit
 from darkpy.ops.cpu.tile import LANES, ROWS, VECTORS
 from darkpy.ops.spec import Shape
-from darkpy.plan.convolution import Depthwise, Direct, Winograd
+from darkpy.plan.convolution import Depthwise, Direct
 from darkpy.plan.kernels import Kernel
 from darkpy.plan.lower import lower
 from darkpy.plan.memory import size_of
 from darkpy.plan.trace import Program, Step, Value
+from darkpy.plan.winograd import Winograd
 
 if TYPE_CHECKING:
     from darkpy.plan.run import Plan

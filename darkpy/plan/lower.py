@@ -127,6 +127,10 @@ class Lowering:
         form = self.forms.stored(value) if planar else choice.form(self.forms.stored(value))
         form = FLOAT if conv.function else form
         extra = self.as_map(residual, step.layer, self.beside(residual, form)) if residual is not None else None
+        if form == FLOAT and extra is None and groups == 1 and (planar or choice.pools) and (
+                pool := self.pairs(value)):
+            conv.pooled = True
+            value = self.absorb(pool)
         kernel: kernels.Kernel
         if planar:
             kernel = convolution.Direct(conv, self.padded(x, conv, step), self.new_map(value, form), extra, planar=True)
@@ -298,6 +302,15 @@ class Lowering:
         self.steps.append(kernels.MaxPool(step.layer, self.maps[x], self.new_map(step.outs[0], self.maps[x].form),
                                           **step.kw))
         return True
+
+    def pairs(self, value: Value) -> Step | None:
+        """The max pool of 2x2 pixels that alone reads a value, unless it may work on bits."""
+        pool = self.follower(value, "maxpool")
+        if pool is None or pool.kw != {"size": 2, "stride": (2, 2), "pad": pool.kw["pad"]} or pool.kw["pad"] > 1:
+            return None
+        if value.shape[2] % 2 or value.shape[3] % 2 or self.follower(pool.outs[0], "batchnorm", "quantize"):
+            return None
+        return pool
 
     @staticmethod
     def pools(step: Step) -> bool:

@@ -9,7 +9,7 @@ from darkpy.plan.narrow import Forms
 from darkpy.plan.passes import optimise
 from darkpy.plan.trace import trace
 from tests.plan import harness
-from tests.plan.nets import conv
+from tests.plan.nets import conv, section
 
 WAYS = [(0, False), *((tile, False) for tile in TILES), *((tile, True) for tile in FRESH)]
 SHAPES = {"one tile": (4, 4), "parts of tiles": (13, 9), "many tiles": (31, 26)}
@@ -39,3 +39,24 @@ def test_budget(times):
     chosen = choose.select(program, Forms(program), times)
     assert len(chosen) == 3
     assert sum(choice.nbytes for choice in chosen.values()) <= times * raw
+
+
+@pytest.mark.parametrize("kind", ["leaky", "mish"])
+@pytest.mark.parametrize("tile", (0, *TILES))
+def test_pools_of_what_was_just_computed(tile, kind, monkeypatch):
+    """A 2x2 pool joins a convolution where its tiles are whole pairs, and where the sides are even; the result of one
+    that is also read elsewhere stays."""
+    text = (conv(20, 3, activation=kind) + section("maxpool", size=2, stride=2) + conv(49, 3, activation=kind)
+            + section("maxpool", size=2, stride=2) + conv(17, 1) + conv(16, 3)
+            + section("maxpool", size=2, stride=2) + section("route", layers="-2"))
+    net = harness.net_of(text, width=36, height=28)
+    monkeypatch.setattr(choose, "select", lambda program, forms, memory: {
+        id(step): Choice(tile if step.args[1].shape[2] == 3 else 0, 0, 0)
+        for step in program.steps if step.op == "conv"})
+    plan = net.plan()
+    for n in (1, 2):
+        x = harness.images(net, n) - 0.5
+        assert harness.worst(plan(x), harness.outputs(net, x, exact=True)) <= harness.LIMIT
+    told = [step.algorithm for step in plan.explain(passes=1).steps]
+    assert sum("pool" in a for a in told) == 2 and told.count("direct 3x3, pool") == (2 if tile == 0 else 1)
+    assert ("max pool" in told) == (tile == 3)

@@ -8,6 +8,7 @@ from darkpy.build import read
 from darkpy.network import Network
 from darkpy.ops.cpu import bitmaps, bits, blocked, direct, transforms, winograd
 from darkpy.plan import binary, convolution
+from darkpy.plan import winograd as winograd_plan
 from darkpy.plan.variants import PLAIN, variants
 from tests.shared import ROOT
 
@@ -25,7 +26,8 @@ def test_plans_ask_for_nothing_else(name, monkeypatch):
 
         return get
 
-    monkeypatch.setattr(convolution, "tile_function", recorded(convolution.tile_function))
+    for module in (convolution, winograd_plan):
+        monkeypatch.setattr(module, "tile_function", recorded(module.tile_function))
     monkeypatch.setattr(binary, "bit_tile", recorded(binary.bit_tile))
     for function in (transforms.tile_transforms, transforms.fresh_weights):
         monkeypatch.setattr(transforms, function.__name__, recorded(function))

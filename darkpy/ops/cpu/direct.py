@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from darkpy.jit import njit
+from darkpy.ops.cpu.pairs import pool_pairs
 from darkpy.ops.cpu.tasks import arguments, call, get_float, ints, number, put_float, run, task
 from darkpy.ops.cpu.tile import BYTES, DEPTH, GROUP, LANES, fill
 
@@ -56,9 +57,9 @@ def direct() -> Any:
     image, output pixel to output pixel, output row to output row); dst and res (address of pixel 0,0; bytes from image
     to image, block to block, row to row; res 0: none); OH, OW, blocks of filters; bands and groups the work is cut in;
     border (lead, trail) of dst; the two slopes; the tile function, its rows and vectors; bytes of a record and of a
-    pixel of dst, and what stands for 0 there; a function for the finished rows (0: none).  Of weights of one bit
-    also: the function that unpacks them, scratch memory and its bytes for each thread, factors, vectors in a block
-    (else 0).
+    pixel of dst, and what stands for 0 there; a function for the finished rows (0: none); where 2x2 pixels are pooled,
+    memory for two rows of a group of blocks and its bytes for each thread (0: no pool).  Of weights of one bit also:
+    the function that unpacks them, scratch memory and its bytes for each thread, factors, vectors in a block (else 0).
     """
 
     @task
@@ -70,9 +71,11 @@ def direct() -> Any:
         oh, ow, blocks, bands, groups, lead, trail = ints(p, 18, 7)
         slope, after = number(p, 25), number(p, 26)
         tile, rows, vectors, record, pixel, zero, finish = ints(p, 27, 7)
-        unpack, scratch, spare, factors, count = ints(p, 34, 5)
+        pairs, pbytes, unpack, scratch, spare, factors, count = ints(p, 34, 7)
         image, group, band = t // (groups * bands), t // bands % groups, t % bands
-        row0, row1 = oh * band // bands, oh * (band + 1) // bands
+        high = 2 if pairs != 0 else 1  # rows of the convolution in a row of dst
+        dh, dw = oh // high, ow // high
+        row0, row1 = dh * band // bands, dh * (band + 1) // bands
         for block in range(blocks * group // groups, blocks * (group + 1) // groups):
             panel = weights + block * wbytes
             if unpack != 0:
@@ -80,19 +83,25 @@ def direct() -> Any:
                 call(unpack, (panel, weights + block * wbytes, factors + block * vectors * BYTES, count))
             plane = dst + image * dst_image + block * vectors * dst_block
             for v in range(vectors):
-                clear_edges(plane + v * dst_block, dst_row, ow, lead, trail, row0, row1, oh, pixel, zero)
-            for i in range(row0, row1):
+                clear_edges(plane + v * dst_block, dst_row, dw, lead, trail, row0, row1, dh, pixel, zero)
+            for i in range(row0 * high, row1 * high):
                 a = src + image * src_image + i * src_row
-                out = plane + i * dst_row
+                out, out_block = plane + i * dst_row, dst_block
+                if pairs != 0:
+                    out, out_block = pairs + thread * pbytes + i % 2 * ow * BYTES, 2 * ow * BYTES
                 extra = res + image * res_image + block * vectors * res_block + i * res_row if res != 0 else 0
                 for j in range(0, ow, rows):
                     r = extra + j * pixel if extra != 0 else 0
                     call(tile, (n, offsets + block * per_block, a + j * src_pixel, panel,
                                 records + block * vectors * record, slope, r, res_block, after, out + j * pixel,
-                                dst_block, min(rows, ow - j)))
+                                out_block, min(rows, ow - j)))
                 if finish != 0:
                     for v in range(vectors):
-                        call(finish, (out + v * dst_block, out + v * dst_block, ow))
+                        call(finish, (out + v * out_block, out + v * out_block, ow))
+                if pairs != 0 and i % 2:
+                    for v in range(vectors):
+                        pool_pairs(plane + v * dst_block + i // 2 * dst_row, out - ow * BYTES + v * out_block,
+                                   ow * BYTES, dw)
 
     return direct
 

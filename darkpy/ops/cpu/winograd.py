@@ -15,6 +15,7 @@ import numpy as np
 from darkpy.jit import njit
 from darkpy.ops.cpu.direct import clear_edges
 from darkpy.ops.cpu.narrow import PER_WORD, put_weight
+from darkpy.ops.cpu.pairs import pool_pairs
 from darkpy.ops.cpu.tasks import arguments, call, get_float, ints, number, run, task
 from darkpy.ops.cpu.tile import BYTES, DEPTH, GROUP, copy_group, prefetch
 from darkpy.ops.cpu.transforms import Scheme
@@ -26,7 +27,7 @@ from darkpy.ops.cpu.vector import SIZES
 # and of the two transforms; rows and vectors of the tile; m, t, input pixels from tile to tile, unique weights; bytes
 # from position to position of the transformed input and of the sums; a function for finished rows (0: none); of
 # untransformed weights: the function that transforms them, and for how many quads of channels at a time; bytes of a
-# pixel of src, of the transformed input, of dst and res.
+# pixel of src, of the transformed input, of dst and res; 1 where 2x2 pixels are pooled, else 0.
 
 
 @njit
@@ -119,7 +120,7 @@ def finish_tiles(p, block, first, last, sums):
     slope, after = number(p, 28), number(p, 29)
     finish, _, vectors, m, t = ints(p, 34, 5)
     sum_step, function = ints(p, 42, 2)
-    pixel = ints(p, 48, 1)[0]
+    pixel, pooled = ints(p, 48, 2)
     across, down = (w + m - 1) // m, (h + m - 1) // m
     spare = sums + t * t * sum_step
     for v in range(vectors):
@@ -127,12 +128,22 @@ def finish_tiles(p, block, first, last, sums):
         for i in range(first, last):
             image, y, x = i // (across * down), i // across % down * m, i % across * m
             extra = res + image * res_image + b * res_block + y * res_row + x * pixel if res != 0 else 0
-            out = dst + image * dst_image + b * dst_block + y * dst_row + x * pixel
-            put_tile(finish, m, pixel, sums + (v * batch + i - first) * BYTES, sum_step, bias + b * BYTES,
-                     slope, after, extra, res_row, out, dst_row, min(m, h - y), min(m, w - x), spare)
+            source, shift = sums + (v * batch + i - first) * BYTES, bias + b * BYTES
+            plane = dst + image * dst_image + b * dst_block
+            height, width = min(m, h - y), min(m, w - x)
+            out, row = plane + y * dst_row + x * pixel, dst_row
+            if pooled:
+                out, row = spare, m * BYTES
+                call(finish, (source, sum_step, shift, slope, 0, 0, after, out, row))
+            else:
+                put_tile(finish, m, pixel, source, sum_step, shift, slope, after, extra, res_row, out, row, height,
+                         width, spare)
             if function != 0:
-                for k in range(min(m, h - y)):
-                    call(function, (out + k * dst_row, out + k * dst_row, min(m, w - x)))
+                for k in range(height):
+                    call(function, (out + k * row, out + k * row, width))
+            if pooled:
+                for k in range(height // 2):
+                    pool_pairs(plane + (y // 2 + k) * dst_row + x // 2 * BYTES, out + 2 * k * row, row, width // 2)
 
 
 @njit
@@ -141,7 +152,9 @@ def clear_block(p, block, image):
     dst, dst_image, dst_block, dst_row = ints(p, 10, 4)
     h, w = ints(p, 18, 2)
     lead, trail = ints(p, 26, 2)
-    vectors, pixel = ints(p, 36, 1)[0], ints(p, 48, 1)[0]
+    vectors, (pixel, pooled) = ints(p, 36, 1)[0], ints(p, 48, 2)
+    if pooled:
+        h, w = h // 2, w // 2
     for b in range(block * vectors, (block + 1) * vectors):
         clear_edges(dst + image * dst_image + b * dst_block, dst_row, w, lead, trail, 0, h, h, pixel)
 

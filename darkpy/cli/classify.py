@@ -1,4 +1,4 @@
-"""`darkpy classify`, `darkpy classifier predict`: what an image shows."""
+"""`darkpy classify`, `classifier predict`: what an image shows.  `regressor test`: the numbers a net gives for it."""
 
 from __future__ import annotations
 
@@ -40,6 +40,21 @@ def run(args: Args) -> int:
     return failed.status
 
 
+def numbers(args: Args) -> int:
+    from darkpy.classifier import Classifier
+    from darkpy.tasks.detect import find_images
+
+    images: Any = find_images(args.image) if args.image and args.image != ["-"] else paths_on_stdin()
+    model = open_model(Classifier, args)
+    failed = Failures()
+    for result in model.classify_all(images, 1, args.batch if isinstance(images, list) else 1, failed):
+        print(f"{result.path}: Predicted in {result.speed['inference']:.1f} milliseconds.")
+        for name, value in zip(model.names, result.probabilities.tolist(), strict=True):
+            print(f"{name}: {value:f}")
+        sys.stdout.flush()
+    return failed.status
+
+
 def top_of(args: Args) -> int:
     """How many classes are shown: as asked for, else what the .data file says, else 5."""
     data = getattr(args, "data", None)
@@ -60,4 +75,6 @@ COMMANDS = [
     Command(("classify",), "say what images show", run, [*CFG, IMAGE], OPTIONS),
     Command(("classifier", "predict"), "say what images show; class names from a .data file", run,
             [Arg("data", ".data file with names= or labels="), *CFG, IMAGE], OPTIONS, "As in Darknet"),
+    Command(("regressor", "test"), "the numbers a net gives for images", numbers,
+            [Arg("data", ".data file with names="), *CFG, IMAGE], MODEL_OPTIONS, "As in Darknet"),
 ]

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import darkpy as package
 from darkpy.cfg import parse
@@ -76,6 +77,16 @@ def test_learning(darkpy, place, kind, score):
     name, value = done.out.splitlines()[-1].split(": ")
     assert name == score and float(value) > 0.5, value
     assert (place / "backup" / f"{kind}_final.weights").exists()
+
+
+def test_numbers(darkpy, place):
+    net = package.load("regressor.cfg")
+    net.save("r.weights")
+    done = darkpy("regressor", "test", "d.data", "regressor.cfg", "r.weights", "images/0.png", "images/1.png")
+    assert done.status == 0 and done.out.count("Predicted in") == 2
+    x = np.asarray(Image.open("images/0.png"), np.float32).transpose(2, 0, 1)[None] / 255
+    red, blue = net.forward(x).ravel()
+    assert done.out.splitlines()[1:3] == [f"red: {red:f}", f"blue: {blue:f}"]
 
 
 def trained(place):

@@ -1,4 +1,4 @@
-"""`darkpy convert`: annotations of VOC, COCO or CSV into Darknet's label files, lists and .data file."""
+"""`darkpy convert`: annotations of VOC, COCO or CSV, and CIFAR's files, into Darknet's labels, lists and .data file."""
 
 from __future__ import annotations
 
@@ -32,6 +32,16 @@ def table(args: Args) -> int:
     from darkpy.datasets.tables import read
 
     return finish(args, read(args.file, args.images))
+
+
+def cifar(args: Args) -> int:
+    from darkpy.tasks.convert import convert_cifar
+
+    data, counts = convert_cifar(args.folder, args.out)
+    for name, images in counts.items():
+        print(f"{name}.txt: {count(images, 'image')}")
+    print(data)
+    return 0
 
 
 def finish(args: Args, found: Annotated) -> int:
@@ -86,4 +96,8 @@ COMMANDS = [
             [Arg("file", "image,xmin,ymin,xmax,ymax,class in pixels; a first row may name columns in any order"), OUT],
             [IMAGES, *OPTIONS], GROUP,
             MORE + " With columns image and class alone, a classifier's data set is made."),
+    Command(("convert", "cifar"), "the binary files of CIFAR-10 into images and lists", cifar,
+            [Arg("folder", "cifar-10-batches-bin"), OUT], [], GROUP,
+            "Makes OUT/images with the class in each name, train.txt, test.txt, labels.txt and OUT.data, for darkpy "
+            "train OUT/OUT.data cfg/cifar.cfg."),
 ]

@@ -19,9 +19,11 @@ from pathlib import Path
 import numpy as np
 
 from darkpy.atomic import check_new_folder, new_folder
+from darkpy.datasets import cifar
 from darkpy.datasets.annotations import Annotated, Box, Picture, refuse, row
 from darkpy.datasets.paths import FOLDERS
 from darkpy.errors import DataError, UsageError
+from darkpy.vision.decode import write_image
 from darkpy.vision.names import read_names
 from darkpy.vision.textfile import show
 
@@ -213,3 +215,32 @@ def names_from(path: str | Path) -> list[str]:
     if double:
         raise DataError(f"{show(path)}: the class {ascii(double[0])} is listed twice")
     return names
+
+
+def convert_cifar(folder: str | Path, out: str | Path) -> tuple[Path, dict[str, int]]:
+    """Images and lists of the binary files of CIFAR-10; the .data file, and how many images each list has.
+
+    As in the original's `cifar extract`, an image's number and class are its name.  Raises DataError, UsageError.
+    """
+    out = Path(out)
+    check_new_folder(out)
+    found, names = cifar.files(folder), cifar.class_names(folder)
+    counts: dict[str, int] = {}
+    with new_folder(out) as temporary:
+        for use, paths in found.items():
+            images = temporary / "images" / use
+            images.mkdir(parents=True)
+            listed: list[str] = []
+            for k, rgb in (record for path in paths for record in cifar.read(path, len(names))):
+                name = f"{len(listed)}_{names[k]}.png"
+                write_image(images / name, rgb)
+                listed.append(f"{out.absolute() / 'images' / use / name}\n")
+            (temporary / f"{use}.txt").write_text("".join(listed))
+            counts[use] = len(listed)
+        (temporary / "labels.txt").write_text("".join(f"{name}\n" for name in names))
+        base = out.absolute()
+        lines = [f"classes={len(names)}", f"train={base}/train.txt", f"labels={base}/labels.txt", "backup=backup"]
+        if counts["test"]:
+            lines.insert(2, f"valid={base}/test.txt")
+        (temporary / f"{out.name}.data").write_text("\n".join([*lines, ""]))
+    return out / f"{out.name}.data", counts

@@ -3,11 +3,13 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from darkpy import datafile
 from darkpy.datasets.labels import read_labels
 from darkpy.datasets.paths import images_of, label_path
+from darkpy.vision.decode import read_image
 from tests.datasets.scenes import picture, save
 from tests.datasets.test_annotations import COCO, XML
 from tests.shared import shared
@@ -150,3 +152,28 @@ def test_bccd(darkpy, tmp_path):
     assert "test.txt: 72 images (valid=)" in done.out and "trainval.txt: 292 images (train=)" in done.out
     assert "RBC: 4153" in done.out
     assert darkpy("check", tmp_path / "bccd" / "bccd.data").status == 0
+
+
+def test_cifar(darkpy, tmp_path):
+    """Two files to learn from, one to measure on; names as the original's `cifar extract` gives them."""
+    random = np.random.default_rng(0)
+    source, out = tmp_path / "bin", tmp_path / "made"
+    source.mkdir()
+    pixels = random.integers(0, 256, (3, 2, 3072), dtype=np.uint8)
+    for name, part, classes in zip(("data_batch_1", "data_batch_2", "test_batch"), pixels, [(3, 9), (0, 3), (1, 2)],
+                                   strict=True):
+        (source / f"{name}.bin").write_bytes(b"".join(bytes([k]) + p.tobytes() for k, p in zip(classes, part,
+                                                                                                 strict=True)))
+    done = darkpy("convert", "cifar", source, out)
+    assert (done.status, done.out) == (0, f"train.txt: 4 images\ntest.txt: 2 images\n{out}/made.data\n")
+    names = [Path(line).name for line in (out / "train.txt").read_text().split()]
+    assert names == ["0_cat.png", "1_truck.png", "2_airplane.png", "3_cat.png"]
+    image = read_image(out / "images" / "train" / "1_truck.png")
+    np.testing.assert_array_equal(image.transpose(2, 0, 1).reshape(-1), pixels[0, 1])
+    assert "train 4 images, valid 2 images: no errors, no warnings" in darkpy("check", out / "made.data").out
+    (source / "data_batch_1.bin").write_bytes(b"\x0a" + bytes(3072))
+    done = darkpy("convert", "cifar", source, tmp_path / "other")
+    assert done.status == 4 and "record 0 has class 10 of 10" in done.err and not (tmp_path / "other").exists()
+    (source / "data_batch_1.bin").write_bytes(bytes(3072))
+    assert "no whole number of records" in darkpy("convert", "cifar", source, tmp_path / "other").err
+    assert "holds no data_batch_1.bin" in darkpy("convert", "cifar", out, tmp_path / "other").err

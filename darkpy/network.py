@@ -90,13 +90,11 @@ class Network:
         """Forget what recurrent layers carry from call to call, of one sequence or all; plans hold the same arrays."""
         if sequence is not None:
             with self.on_host():
-                for layer in self.layers:
-                    for array in layer.state.values():
-                        array[sequence] = 0
+                for array in (a for layer in self.layers for a in layer.state.values()):
+                    array[sequence] = 0
             return
-        for layer in self.layers:
-            for array in layer.state.values():
-                self.ops.assign(array, self.ops.zeros(array, shape=tuple(array.shape)))
+        for array in (a for layer in self.layers for a in layer.state.values()):
+            self.ops.assign(array, self.ops.zeros(array, shape=tuple(array.shape)))
 
     def on_host(self, changes: bool = True) -> AbstractContextManager[None]:
         """Inside, parameters, moments and state are NumPy arrays, wherever the net computes.
@@ -267,9 +265,8 @@ class Network:
             if layer.is_loss and dy is not None:  # from a later loss: it passes a loss layer unchanged, as in Darknet
                 dy = self.ops.reshape(dy, shape=layer.in_shapes[0])
             if i in tape.losses:
-                back: Any = tape.losses[i].dx
-                if dy is not None:
-                    back = self.ops.add(back, dy)
+                own = tape.losses[i].dx
+                back: Any = own if dy is None else self.ops.add(own, dy)
             elif dy is None:
                 continue
             elif layer.is_loss:

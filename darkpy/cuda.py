@@ -23,6 +23,7 @@ import importlib.util
 import math
 import os
 import sys
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -215,6 +216,44 @@ def stream() -> Any:
     if _stream is None:
         _stream = numba_cuda.stream()
     return _stream
+
+
+def record(run: Callable[[], None]) -> Callable[[], None] | None:
+    """What `run` launches as one CUDA graph: a function that launches all of it at once, which spares the time Python
+    takes for each kernel.  None where that is not possible; then nothing was launched.
+
+    `run` must have run before, as nothing can be compiled meanwhile.  Its arrays must stay where they are.
+    """
+    if SIMULATED:
+        return None
+    try:
+        driver = importlib.import_module("cuda.bindings.driver")
+    except ImportError:
+        return None
+    success = driver.CUresult.CUDA_SUCCESS
+    handle = driver.CUstream(int(stream()))
+    if driver.cuStreamBeginCapture(handle, driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED)[0] != success:
+        return None
+    failed = False
+    try:
+        run()
+    except Exception:  # what went wrong will go wrong again where it is no recording, and is told there
+        failed = True
+    error, graph = driver.cuStreamEndCapture(handle)
+    if failed or error != success:
+        return None
+    error, executable = driver.cuGraphInstantiate(graph, 0)
+    driver.cuGraphDestroy(graph)
+    if error != success:
+        return None
+
+    def launch() -> None:
+        (error,) = driver.cuGraphLaunch(executable, handle)
+        if error != success:
+            raise RuntimeError(f"CUDA: a graph could not be launched: {error}")
+
+    weakref.finalize(launch, driver.cuGraphExecDestroy, executable)
+    return launch
 
 
 # -- functions of float32, and of four at a time ---------------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 A chain  conv -> add_bias -> activation -> shortcut -> activation  is one kernel, its weights packed once.  All other
 steps are their ops' kernels, which write into the arena.  A call copies the input over, launches every kernel on one
-stream without waiting, and waits once, for the outputs.
+stream without waiting, and waits once, for the outputs.  From the second call on all kernels are one CUDA graph, where
+the driver can record one.
 """
 
 from __future__ import annotations
@@ -127,8 +128,9 @@ class Executable:
     def __init__(self, program: Program, ops: Any, packs: dict[tuple[int, int], Any], state: dict[int, Any]):
         """`state`: the device's array for the NumPy array of a layer's state, by its id."""
         from darkpy.cuda import numba_cuda
-        from darkpy.ops.cuda.memory import Array
+        from darkpy.ops.cuda.memory import Array, pool
 
+        self.give = pool.give
         self.ops, self.program, self.packs, self.state = ops, program, packs, state
         offsets, size = memory.layout(program)
         self.arena = Array((size // 4,))
@@ -141,6 +143,9 @@ class Executable:
         self.packed = 0  # convolutions
         self.calls = [call for step in program.steps for call in self.bind(step)]
         self.outputs = [self.arrays[v] for v in program.outputs]
+        self.graph: Callable[[], None] | None = None
+        self.runs = 0
+        self.kept: list[Any] = []  # memory between the steps of the graph
         self.received = [numba_cuda.pinned_array((a.size,), np.float32) for a in self.outputs]
 
     def bind(self, step: Any) -> list[Callable[[], Any]]:
@@ -198,12 +203,25 @@ class Executable:
 
     def launch(self, x: np.ndarray) -> None:
         """Start a pass."""
+        from darkpy import cuda
         from darkpy.cuda import stream
+        from darkpy.ops.cuda.memory import pool
 
         self.sent[...] = x
         self.input.data[: self.input.size].copy_to_device(self.sent.reshape(-1), stream())
+        if self.runs == 1:  # the first run compiled all that there is
+            with pool.keeping() as self.kept:
+                self.graph = cuda.record(self.run)
+        (self.graph or self.run)()
+        self.runs += 1
+
+    def run(self) -> None:
         for call in self.calls:
             call()
+
+    def __del__(self) -> None:
+        for key, block in getattr(self, "kept", ()):
+            self.give(key, block)
 
     def __call__(self, x: np.ndarray) -> list[np.ndarray]:
         from darkpy.cuda import stream

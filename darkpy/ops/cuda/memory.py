@@ -8,6 +8,8 @@ writes it next.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,7 @@ class Pool:
     def __init__(self) -> None:
         self.free: dict[tuple[str, int], list[Any]] = {}
         self.held = 0  # bytes taken from the driver
+        self.kept: list[Any] | None = None
 
     def take(self, key: tuple[str, int]) -> Any:
         """A one-dimensional device array of a dtype and length.  Raises UsageError where memory is out."""
@@ -45,7 +48,20 @@ class Pool:
         return block
 
     def give(self, key: tuple[str, int], block: Any) -> None:
-        self.free.setdefault(key, []).append(block)
+        if self.kept is None:
+            self.free.setdefault(key, []).append(block)
+        else:
+            self.kept.append((key, block))
+
+    @contextmanager
+    def keeping(self) -> Iterator[list[Any]]:
+        """Blocks that become free inside are not given out again, but listed: a recorded graph goes on using them."""
+        kept: list[Any] = []
+        self.kept = kept
+        try:
+            yield kept
+        finally:
+            self.kept = None
 
     def clear(self) -> None:
         """Return all free blocks to the driver."""

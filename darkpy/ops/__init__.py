@@ -157,18 +157,18 @@ class Cuda(Reference):
 
             kernel, rule, takes_views = self.kernels[op], spec.OPS[op], op in ("concat", "assign", "add_to")
 
-            def run(*args: Any, out: Any = None, **kw: Any) -> Any:
+            def run(*args: Any, into: Any = None, **kw: Any) -> Any:
                 args = tuple(self.constant(a) for a in args)
                 if not takes_views:
                     args = tuple(dense(a) for a in args)
                 if op in spec.WRITES:
                     return kernel(*args, **kw)
-                if out is None:
+                if into is None:
                     outs = rule(*args, **kw)
                     many = isinstance(outs, tuple)
-                    out = tuple(DeviceArray(o.shape, o.dtype or "float32") for o in (outs if many else (outs,)))
-                kernel(*out, *args, **kw)
-                return out if len(out) > 1 else out[0]
+                    into = tuple(DeviceArray(o.shape, o.dtype or "float32") for o in (outs if many else (outs,)))
+                kernel(*into, *args, **kw)
+                return into if len(into) > 1 else into[0]
 
         setattr(self, op, run)
         return run

@@ -21,12 +21,11 @@ from darkpy.errors import UsageError
 from darkpy.layers.base import Layer
 from darkpy.ops import spec
 from darkpy.ops.signs import Signs
-from darkpy.ops.spec import Shape
+from darkpy.ops.spec import SLOPES, Shape
 from darkpy.plan import memory, passes
 from darkpy.plan.trace import Program, Scaled, Step, Value, trace
 
 KEPT = 4  # batch sizes a plan keeps programs for
-SLOPES = {"linear": 1.0, "relu": 0.0, "leaky": 0.1, "relie": 0.01}  # f(x) = x where x > 0, else slope * x
 
 
 @dataclass
@@ -167,7 +166,7 @@ class Executable:
         if step.op in spec.WRITES:
             return [lambda: function(*args, **step.kw)]
         outs = tuple(self.arrays[v] for v in step.outs)
-        return [lambda: function(*args, out=outs, **step.kw)]
+        return [lambda: function(*args, into=outs, **step.kw)]
 
     def argument(self, a: Any) -> Any:
         if isinstance(a, Value):

@@ -36,12 +36,12 @@ def names(folder: str) -> list[str]:
     return found or ["absent"]
 
 
-def network(text: str, folder: str = ".", **override: int) -> Network:
+def network(text: str, folder: str = ".", device: str = "cpu", **override: int) -> Network:
     """Net of a cfg text with [net] options replaced; files named in it are looked for in `folder`."""
     sections = cfg.parse(text, str(Path(folder, "golden.cfg")))
     for key, value in override.items():
         sections[0].options[key] = cfg.Option(key, str(value), 1)
-    return Network(build(sections))
+    return Network(build(sections), device)
 
 
 def fill(net: Network, seed: int, gain: float) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from darkpy import cuda
 from tests.golden import harness
 from tests.shared import ROOT
 
@@ -15,15 +16,21 @@ def like_cpu_build(net):
                 v[...] = (np.sqrt(v.astype(np.float64)) + 1e-6) ** 2 - 1e-5
 
 
+ON_GPU = pytest.param("cuda", marks=[pytest.mark.cuda, pytest.mark.skipif(
+    bool(cuda.missing()) or cuda.SIMULATED, reason=f"needs a GPU: {cuda.missing()}")])
+
+
 @pytest.mark.golden
+@pytest.mark.parametrize("device", ["cpu", ON_GPU])
 @pytest.mark.parametrize("name", harness.names("forward"))
-def test_forward(name):
+def test_forward(name, device):
     g = harness.golden("forward", f"{name}.npz")
     m = g.meta
     text = (ROOT / "cfg" / m["cfg"]).read_text()
-    net = harness.network(text, str(ROOT), **m["override"])
-    harness.fill(net, m["seed"], m["gain"])
-    like_cpu_build(net)
+    net = harness.network(text, str(ROOT), device, **m["override"])
+    with net.on_host():
+        harness.fill(net, m["seed"], m["gain"])
+        like_cpu_build(net)
     x = harness.module("fill").fill_input(m["inputs"] * m["batch"], m["seed"]).reshape(m["batch"], -1)
     for _ in range(m["forward_calls"]):
         net.forward(x, keep=True)

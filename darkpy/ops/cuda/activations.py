@@ -11,7 +11,6 @@ from darkpy.ops.spec import ACTIVATIONS
 KIND = {name: i for i, name in enumerate(ACTIVATIONS)}
 (LOGISTIC, LOGGY, RELU, ELU, SELU, RELIE, PLSE, HARDTAN, LHTAN, LINEAR, RAMP, LEAKY, TANH, STAIR, SWISH, MISH,
  HARD_MISH, RELU6, GELU, SIGN) = range(len(ACTIVATIONS))
-SLOPES = {"linear": 1.0, "relu": 0.0, "leaky": 0.1, "relie": 0.01}  # f(x) = x where x > 0, else slope * x
 
 F = np.float32
 ZERO, ONE, HALF, TWO = F(0), F(1), F(0.5), F(2)

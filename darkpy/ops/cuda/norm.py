@@ -8,19 +8,21 @@ from functools import lru_cache
 import numpy as np
 
 from darkpy.cuda import TEAM, cuda, exp, kernel, power, sqrt
-from darkpy.ops.cuda.activations import activation, activation_dx
+from darkpy.ops.cuda.activations import activation_dx
 from darkpy.ops.cuda.basic import assign, fill, plane
 from darkpy.ops.cuda.memory import Array, upload
 from darkpy.ops.cuda.reduce import channel_products, channel_squares, channel_sums, team_max, team_sum
+from darkpy.ops.spec import SLOPES
 
 ZERO, ONE = np.float32(0), np.float32(1)
 
 
-@kernel("FFFFFFfiii")
-def _batchnorm(y, x, mean, variance, scales, biases, eps, channels, size, n):
+@kernel("FFFFFFffiii")
+def _batchnorm(y, x, mean, variance, scales, biases, eps, slope, channels, size, n):
     for i in range(cuda.grid(1), n, cuda.gridsize(1)):
         c = (i // size) % channels
-        y[i] = (x[i] - mean[c]) * (scales[c] / sqrt(variance[c] + eps)) + biases[c]
+        v = (x[i] - mean[c]) * (scales[c] / sqrt(variance[c] + eps)) + biases[c]
+        y[i] = v if v > ZERO else v * slope
 
 
 @kernel("FFFFFFFffiii")
@@ -135,9 +137,15 @@ def _tail(y, x, first, item, n):
         y[at] = x[at]
 
 
+def normalise(y: Array, x: Array, mean: Array, variance: Array, scales: Array, biases: Array, eps: float,
+              slope: float) -> None:
+    """Batch normalisation, then v or slope * v."""
+    _batchnorm(y.size, y.data, x.data, mean.data, variance.data, scales.data, biases.data, np.float32(eps),
+               np.float32(slope), x.shape[1], plane(x), y.size)
+
+
 def batchnorm(y: Array, x: Array, mean: Array, variance: Array, scales: Array, biases: Array, *, eps: float) -> None:
-    _batchnorm(y.size, y.data, x.data, mean.data, variance.data, scales.data, biases.data, np.float32(eps), x.shape[1],
-               plane(x), y.size)
+    normalise(y, x, mean, variance, scales, biases, eps, 1.0)
 
 
 def batch_statistics(mean: Array, variance: Array, x: Array) -> None:
@@ -164,8 +172,7 @@ def batchnorm_dx(dx: Array, dscales: Array, dbiases: Array, dy: Array, x: Array,
 
 def batchnorm_rectified(y: Array, x: Array, mean: Array, variance: Array, scales: Array, biases: Array, *, eps: float,
                         kind: str) -> None:
-    batchnorm(y, x, mean, variance, scales, biases, eps=eps)
-    activation(y, y, kind=kind)
+    normalise(y, x, mean, variance, scales, biases, eps, SLOPES[kind])
 
 
 def batchnorm_rectified_dx(dx: Array, dscales: Array, dbiases: Array, dy: Array, y: Array, x: Array, mean: Array,

@@ -111,11 +111,14 @@ def _set_up() -> Any:
     from darkpy import jit  # its settings come before Numba's first import
 
     cuda = importlib.import_module("numba.cuda")
-    if not SIMULATED and not os.environ.get("NUMBA_CACHE_DIR"):
+    if SIMULATED:
+        return cuda
+    config: Any = importlib.import_module("numba.cuda.core.config")
+    config.CUDA_LOW_OCCUPANCY_WARNINGS = 0  # small kernels are small
+    if not os.environ.get("NUMBA_CACHE_DIR"):
         digest = hashlib.sha256()
         for path in sorted([*Path(__file__).parent.glob("ops/cuda/*.py"), Path(__file__)]):
             digest.update(path.read_bytes())
-        config: Any = importlib.import_module("numba.cuda.core.config")
         config.CACHE_DIR = str(jit.cache_root() / "kernels" / f"{__version__}-{digest.hexdigest()[:12]}-cuda")
     return cuda
 

@@ -56,10 +56,10 @@ def _sums(parts, x, channels, plane, pieces):
     """parts[split, c]: the sum of x in the pieces split, split + splits, ... of channel c; a piece is a chunk of one
     image's plane."""
     scratch = cuda.shared.array(TEAM, np.float32)
-    t, c, split = cuda.threadIdx.x, cuda.blockIdx.y, cuda.blockIdx.x
+    t, c, split = cuda.threadIdx.x, cuda.blockIdx.x, cuda.blockIdx.y
     chunks = (plane + CHUNK - 1) // CHUNK
     total = ZERO
-    for piece in range(split, pieces, cuda.gridDim.x):
+    for piece in range(split, pieces, cuda.gridDim.y):
         image = piece // chunks
         first = (piece - image * chunks) * CHUNK
         at = (image * channels + c) * plane
@@ -74,11 +74,11 @@ def _sums(parts, x, channels, plane, pieces):
 def _squares(parts, x, mean, channels, plane, pieces):
     """The same for (x - mean)^2."""
     scratch = cuda.shared.array(TEAM, np.float32)
-    t, c, split = cuda.threadIdx.x, cuda.blockIdx.y, cuda.blockIdx.x
+    t, c, split = cuda.threadIdx.x, cuda.blockIdx.x, cuda.blockIdx.y
     chunks = (plane + CHUNK - 1) // CHUNK
     m = mean[c]
     total = ZERO
-    for piece in range(split, pieces, cuda.gridDim.x):
+    for piece in range(split, pieces, cuda.gridDim.y):
         image = piece // chunks
         first = (piece - image * chunks) * CHUNK
         at = (image * channels + c) * plane
@@ -94,11 +94,11 @@ def _squares(parts, x, mean, channels, plane, pieces):
 def _products(parts, dy, x, mean, channels, plane, pieces):
     """The same for dy * (x - mean), and behind all those, for dy."""
     scratch = cuda.shared.array(TEAM, np.float32)
-    t, c, split = cuda.threadIdx.x, cuda.blockIdx.y, cuda.blockIdx.x
+    t, c, split = cuda.threadIdx.x, cuda.blockIdx.x, cuda.blockIdx.y
     chunks = (plane + CHUNK - 1) // CHUNK
     m = mean[c]
     products, total = ZERO, ZERO
-    for piece in range(split, pieces, cuda.gridDim.x):
+    for piece in range(split, pieces, cuda.gridDim.y):
         image = piece // chunks
         first = (piece - image * chunks) * CHUNK
         at = (image * channels + c) * plane
@@ -110,7 +110,7 @@ def _products(parts, dy, x, mean, channels, plane, pieces):
     total = team_sum(scratch, t, total)
     if t == 0:
         parts[split * channels + c] = products
-        parts[(cuda.gridDim.x + split) * channels + c] = total
+        parts[(cuda.gridDim.y + split) * channels + c] = total
 
 
 @kernel("FFiiif")
@@ -147,7 +147,7 @@ def channel_sums(y: Array, x: Array, factor: float = 1.0) -> None:
     """y (C,) = factor * the sum of each channel (second axis) of x."""
     c, plane, pieces, splits = layout(x)
     parts = Array((splits, c))
-    _sums.blocks((splits, c), parts.data, x.data, c, plane, pieces)
+    _sums.blocks((c, splits), parts.data, x.data, c, plane, pieces)
     _gather(c, y.data, parts.data, 0, splits, c, np.float32(factor))
 
 
@@ -155,7 +155,7 @@ def channel_squares(y: Array, x: Array, mean: Array, factor: float) -> None:
     """y (C,) = factor * the sum of (x - mean)^2 of each channel."""
     c, plane, pieces, splits = layout(x)
     parts = Array((splits, c))
-    _squares.blocks((splits, c), parts.data, x.data, mean.data, c, plane, pieces)
+    _squares.blocks((c, splits), parts.data, x.data, mean.data, c, plane, pieces)
     _gather(c, y.data, parts.data, 0, splits, c, np.float32(factor))
 
 
@@ -163,7 +163,7 @@ def channel_products(products: Array, sums: Array, dy: Array, x: Array, mean: Ar
     """For each channel the sums of dy * (x - mean), and of dy."""
     c, plane, pieces, splits = layout(x)
     parts = Array((2 * splits, c))
-    _products.blocks((splits, c), parts.data, dy.data, x.data, mean.data, c, plane, pieces)
+    _products.blocks((c, splits), parts.data, dy.data, x.data, mean.data, c, plane, pieces)
     _gather(c, products.data, parts.data, 0, splits, c, np.float32(1))
     _gather(c, sums.data, parts.data, splits, splits, c, np.float32(1))
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from darkpy.calibrate import plan_for
 from darkpy.errors import ModelError, UsageError
 from darkpy.labels import Names, class_names
 from darkpy.layers.base import flat
@@ -65,7 +66,8 @@ class Classifier:
 
     def __init__(self, cfg: str | os.PathLike[str], weights: str | os.PathLike[str] | None = None,
                  names: Names = None, *, size: int | tuple[int, int] | None = None, device: str = "cpu",
-                 threads: int | None = None, lax: bool = False, partial: bool = False, resizes: bool = False):
+                 threads: int | None = None, lax: bool = False, partial: bool = False,
+                 precision: str = "float32", calibration: Any = None, resizes: bool = False):
         cfg, weights = os.fspath(cfg), None if weights is None else os.fspath(weights)
         self.net = load(cfg, None if partial else weights, batch=1, size=size, device=device, lax=lax)
         if partial and weights is not None:
@@ -79,7 +81,7 @@ class Classifier:
                              "number for each class: put [avgpool] behind the last convolution, or change size=")
         self.tree = getattr(last, "tree", None)
         self.names = class_names(names, cfg, flat(last.out_shape))
-        self._run = self.net.plan(threads, release=not resizes)
+        self._run = plan_for(self.net, True, threads, precision, calibration, not resizes)
 
     def classify(self, image: Any, top: int = 5) -> Classification:
         """The `top` likeliest classes of one image: path, bytes, uint8 (H, W, 3) RGB, float (3, H, W), PIL.Image."""

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from darkpy.calibrate import plan_for
 from darkpy.errors import ModelError, UsageError
 from darkpy.labels import Names, class_names
 from darkpy.layers.detections import Detections
@@ -31,14 +32,16 @@ class Detector:
     `names`: a list, a file with a name per line, or a .data file that points to one; by default `<cfg>.names` beside
     the cfg, or the list of the data set with as many classes (COCO, VOC ...).  `size`: side of the net's input, or
     (height, width), instead of the cfg's.  `threads`: CPU threads.  `lax`: unknown keys of the cfg are no error.
-    `partial`: neither is a .weights file with too few or too many numbers.
+    `partial`: neither is a .weights file with too few or too many numbers.  `precision`: "bf16" or "int8" where the CPU
+    can (see `Network.plan`); for int8 `calibration` is a Calibration, the path of one, or some typical images.
 
     Raises CfgError, WeightsError, DataError for names.
     """
 
     def __init__(self, cfg: str | os.PathLike[str], weights: str | os.PathLike[str] | None = None,
                  names: Names = None, *, size: int | tuple[int, int] | None = None, device: str = "cpu",
-                 threads: int | None = None, lax: bool = False, partial: bool = False):
+                 threads: int | None = None, lax: bool = False, partial: bool = False,
+                 precision: str = "float32", calibration: Any = None):
         cfg, weights = os.fspath(cfg), None if weights is None else os.fspath(weights)
         self.net = load(cfg, None if partial else weights, batch=1, size=size, device=device, lax=lax)
         if partial and weights is not None:
@@ -53,7 +56,7 @@ class Detector:
         self.input_shape = check_input(self.net.input_shape, cfg)
         self.names = class_names(names, cfg, counts[0])
         self.is_grid = any(head.kind == "detection" for head in self.heads)  # YOLO v1
-        self._run = self.net.plan(threads, release=True)
+        self._run = plan_for(self.net, not self.is_grid, threads, precision, calibration)
 
     def detect(self, sources: Any, thresh: float | None = None, nms: float | None = None, hier: float = 0.5,
                batch: int = 8, letterbox: bool | None = None, on_error: OnError | None = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from darkpy.layers.base import Loss, flat
 from darkpy.ops import backend
 from darkpy.ops.spec import Shape
 from darkpy.plan import Calibration, DevicePlan, Plan, Ranges, keep
+from darkpy.plan.narrow import possible
 
 
 @dataclass
@@ -165,7 +167,8 @@ class Network:
         return heads or [self.output_index]
 
     def plan(self, threads: int | None = None, release: bool = False, precision: str = "float32",
-             calibration: Calibration | str | Path | None = None, memory: float | None = None) -> Plan | DevicePlan:
+             calibration: Calibration | str | os.PathLike[str] | None = None,
+             memory: float | None = None) -> Plan | DevicePlan:
         """The net compiled for inference: plan(x) gives the outputs of `output_layers`.
 
         `precision`: "bf16" or "int8" compute in narrower types where the CPU has instructions for them, else and by
@@ -181,14 +184,14 @@ class Network:
                 raise UsageError(f"precision {precision} is for the CPU: on a GPU plans compute in float32")
             return DevicePlan(self.layers, self.wiring, self.input_shape, self.output_layers, self.ops,
                               partial(self.on_host, changes=False))
-        if isinstance(calibration, (str, Path)):
+        if isinstance(calibration, (str, os.PathLike)):
             calibration = Calibration.load(calibration)
         if calibration is not None:
             calibration.check(len(self.layers), self.seen)
-        elif precision == "int8":
+        elif possible(precision)[0] == "int8":
             raise UsageError("precision int8 needs a calibration: net.calibrate(images), or the file of one")
         return Plan(self.layers, self.wiring, self.input_shape, self.output_layers, threads,
-                    self.release if release else keep, precision, calibration.ranges if calibration else {}, memory)
+                    self.release if release else keep, precision, calibration, memory)
 
     def calibrate(self, inputs: Iterable[np.ndarray]) -> Calibration:
         """The range of each layer's output over arrays of inputs (N, C, H, W), which int8 plans need."""

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from darkpy.calibrate import plan_for
 from darkpy.datasets.masks import runs_of
 from darkpy.datasets.training import is_segmenter, last_loss
 from darkpy.errors import ModelError
@@ -112,7 +113,8 @@ class Segmenter:
 
     def __init__(self, cfg: str | os.PathLike[str], weights: str | os.PathLike[str] | None = None,
                  names: Names = None, *, size: int | tuple[int, int] | None = None, device: str = "cpu",
-                 threads: int | None = None, lax: bool = False, partial: bool = False):
+                 threads: int | None = None, lax: bool = False, partial: bool = False,
+                 precision: str = "float32", calibration: Any = None):
         cfg, weights = os.fspath(cfg), None if weights is None else os.fspath(weights)
         self.net = load(cfg, None if partial else weights, batch=1, size=size, device=device, lax=lax)
         if partial and weights is not None:
@@ -125,7 +127,7 @@ class Segmenter:
                              "not in maps of classes: for detectors use darkpy detect, for classifiers darkpy classify")
         self.count = last.config.classes if last.kind == "iseg" else last.out_shape[0]
         self.names = class_names(names, cfg, self.count)
-        self._run = self.net.plan(threads, release=True)
+        self._run = plan_for(self.net, True, threads, precision, calibration)
 
     def segment(self, images: Any, thresh: float = 0.5, batch: int = 8,
                 on_error: OnError | None = None) -> Iterator[Segmentation]:

@@ -7,7 +7,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from darkpy import cfg
+from darkpy.cli import console
 from darkpy.cli.args import Arg, Args, Command, Opt
+from darkpy.cli.models import PRECISION
 from darkpy.cli.sizes import count, side
 
 if TYPE_CHECKING:
@@ -18,12 +20,15 @@ def run(args: Args) -> int:
     from darkpy.build import describe
     from darkpy.tasks.speed import measure
 
-    s = measure(args.cfg, args.tics, args.size, args.batch, args.threads, args.layers, args.lax)
+    s = measure(args.cfg, args.tics, args.size, args.batch, args.threads, args.layers, args.lax, args.precision,
+                args.memory)
     if args.json:
         print(json.dumps(asdict(s) | {"seconds": s.median}, indent=1))
         return 0
-    print(f"{args.cfg}: input {describe(s.input_shape)}, batch {s.batch}, {count(s.threads, 'thread')}, "
+    print(f"{args.cfg}: input {describe(s.input_shape)}, batch {s.batch}, {count(s.threads, 'thread')}, {s.precision}, "
           f"ready after {s.prepare:.1f} s")
+    if s.note:
+        console.note(s.note)
     if s.layers:
         by_layer(s)
     total = sum(s.passes)
@@ -59,6 +64,8 @@ COMMANDS = [
             [Opt("-size", "input size in pixels instead of the cfg's: a side, or WIDTHxHEIGHT", side, metavar="N|WxH"),
              Opt("-batch", "images in one pass", int, 1, low=1, high=1024),
              Opt("-threads", "CPU threads", int, low=1, high=1024),
+             PRECISION,
+             Opt("-memory", "packed weights may take so many times the raw ones (2.5)", float, low=0.1, high=100),
              Opt("-layers", "also a table of the time in each layer"),
              Opt("-json", "all numbers as JSON"), Opt("-lax", "unknown keys are warnings, not errors")],
             group="Networks and weights",

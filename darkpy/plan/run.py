@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 import threading
-from collections.abc import Mapping
 from collections.abc import Sequence as Seq
 from typing import Any
 
@@ -20,6 +19,7 @@ from darkpy.ops.signs import Signs
 from darkpy.ops.spec import Shape
 from darkpy.plan import choose, memory, narrow, passes
 from darkpy.plan.blocked import Blocked
+from darkpy.plan.calibration import Calibration
 from darkpy.plan.explain import Explanation, explain
 from darkpy.plan.kernels import Call, Kernel
 from darkpy.plan.lower import Packs, Release, keep, lower
@@ -114,9 +114,9 @@ class Plan:
 
     def __init__(self, layers: Seq[Layer], wiring: Seq[Seq[int]], input_shape: Shape,
                  wanted: Seq[int], threads: int | None = None, release: Release = keep, precision: str = "float32",
-                 ranges: Mapping[int, narrow.Range] | None = None, memory: float | None = None):
+                 calibration: Calibration | None = None, memory: float | None = None):
         self.precision, self.note = narrow.possible(precision)
-        self.ranges = ranges
+        self.calibration = calibration
         self.times_raw = choose.RAW_TIMES if memory is None else memory
         if not self.times_raw > 0:
             raise UsageError(f"memory={memory}: packed weights take a positive number of times the raw ones")
@@ -137,7 +137,8 @@ class Plan:
                 with jit.running():
                     traced = trace(self.layers, self.wiring, self.input_shape, batch, self.wanted)
                     program = passes.optimise(traced)
-                    forms = narrow.Forms(program, self.precision, self.ranges)
+                    ranges = self.calibration.ranges if self.calibration else {}
+                    forms = narrow.Forms(program, self.precision, ranges)
                     found = Executable(lower(program, forms, self.times_raw, self.packs, self.release))
             self.programs[batch] = found
             return found

@@ -19,7 +19,7 @@ from darkpy import jit
 from darkpy.build import build
 from darkpy.network import Network
 from darkpy.ops.spec import Shape
-from darkpy.plan import Plan
+from darkpy.plan import Calibration, Plan
 
 SECONDS = 5.0  # how long is measured where no number of passes is given
 AT_LEAST = 3  # passes
@@ -46,6 +46,8 @@ class Speed:
     flops: float  # of one pass
     prepare: float  # seconds to load, compile and pack, and of the first pass
     passes: list[float]
+    precision: str = "float32"
+    note: str = ""  # why it is not the wanted one
     layers: list[LayerTime] = field(default_factory=list)
 
     @property
@@ -54,12 +56,14 @@ class Speed:
 
 
 def measure(cfg: str | Path, passes: int | None = None, size: int | tuple[int, int] | None = None, batch: int = 1,
-            threads: int | None = None, by_layer: bool = False, lax: bool = False,
+            threads: int | None = None, by_layer: bool = False, lax: bool = False, precision: str = "float32",
+            memory: float | None = None,
             progress: Callable[[int], None] = lambda done: None) -> Speed:
     """Time `passes` forward passes (by default as many as take five seconds).  Raises CfgError."""
     start = time.perf_counter()
     net = Network(build(cfg_file.read(cfg), batch=batch, size=size, lax=lax), blank=True)
-    plan: Any = net.plan(threads)  # the CPU's
+    ranges = Calibration([(-1.0, 1.0)] * len(net.layers), net.seen, 0)  # as the numbers, they do not change the time
+    plan: Any = net.plan(threads, precision=precision, calibration=ranges, memory=memory)  # the CPU's
     rows = net.batch
     x = np.random.default_rng(0).random((rows, *net.input_shape), np.float32)
     plan(x)
@@ -74,7 +78,8 @@ def measure(cfg: str | Path, passes: int | None = None, size: int | tuple[int, i
     layers = [LayerTime(i, layer.kind, layer.out_shape, spent.get(i, 0.0), rows * layer.flops)
               for i, layer in enumerate(net.layers) if by_layer]
     return Speed(net.input_shape, batch, min(plan.threads, jit.threads_allowed()),
-                 rows * sum(layer.flops for layer in net.layers), prepared, times, layers)
+                 rows * sum(layer.flops for layer in net.layers), prepared, times, plan.precision, plan.note,
+                 layers)
 
 
 def layer_seconds(plan: Plan, rows: int, passes: int) -> dict[int, float]:

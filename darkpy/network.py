@@ -16,7 +16,7 @@ from darkpy import cfg as cfg_file
 from darkpy import optimizer, packed, placement, schedule
 from darkpy import weights as weights_file
 from darkpy.build import Graph, build, describe, read
-from darkpy.errors import DataError, ModelError, UsageError
+from darkpy.errors import ModelError, UsageError
 from darkpy.layers import Layer
 from darkpy.layers.base import Loss, flat
 from darkpy.ops import backend
@@ -184,10 +184,8 @@ class Network:
                 raise UsageError(f"precision {precision} is for the CPU: on a GPU plans compute in float32")
             return DevicePlan(self.layers, self.wiring, self.input_shape, self.output_layers, self.ops,
                               partial(self.on_host, changes=False))
-        if isinstance(calibration, (str, os.PathLike)):
-            calibration = Calibration.load(calibration)
         if calibration is not None:
-            calibration.check(len(self.layers), self.seen)
+            calibration = Calibration.of(calibration, len(self.layers), self.seen)
         elif possible(precision)[0] == "int8":
             raise UsageError("precision int8 needs a calibration: net.calibrate(images), or the file of one")
         return Plan(self.layers, self.wiring, self.input_shape, self.output_layers, threads,
@@ -201,9 +199,7 @@ class Network:
             self.forward(x, keep=True)
             found.add(self.outputs, len(x))
         self.outputs = []
-        if not found.images:
-            raise DataError("calibration needs at least one image")
-        return Calibration(found.found, self.seen, found.images)
+        return found.calibration(self.seen)
 
     def release(self, layer: int, weights: np.ndarray) -> None:
         """Free weights of a layer that a plan has packed; their shape stays, for later traces."""

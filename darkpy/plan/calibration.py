@@ -63,8 +63,14 @@ class Calibration:
             reason = f"it lacks {e}" if isinstance(e, KeyError) else str(e).splitlines()[0]
             raise DataError(f"{name}: is no calibration: {reason}: {REMEDY}") from None
 
+    @classmethod
+    def of(cls, source: Calibration | str | os.PathLike[str], layers: int, seen: int) -> Calibration:
+        """A calibration or the file of one.  Raises DataError where it was measured with another net or weights."""
+        found = cls.load(source) if isinstance(source, (str, os.PathLike)) else source
+        found.check(layers, seen)
+        return found
+
     def check(self, layers: int, seen: int) -> None:
-        """Raise DataError where it was measured with another net or other weights."""
         if len(self.layers) != layers:
             raise DataError(f"the calibration is of a net with {len(self.layers)} layers, this one has {layers}: "
                             f"{REMEDY}")
@@ -102,3 +108,9 @@ class Ranges:
                     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
                 before = self.found[i] or (low, high)
                 self.found[i] = min(low, before[0]), max(high, before[1])
+
+    def calibration(self, seen: int) -> Calibration:
+        """What was gathered, for weights that had seen so many images.  Raises DataError where that is nothing."""
+        if not self.images:
+            raise DataError("calibration needs at least one image")
+        return Calibration(self.found, seen, self.images)

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SHARED := $(if $(DARKPY_SHARED),$(DARKPY_SHARED),../shared)
 
-.PHONY: help setup dev demo test lint bench bench-training docs clean
+.PHONY: help setup dev demo test lint bench bench-training bench-xnor docs clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -51,6 +51,9 @@ bench: .venv-bench/installed  ## measure against the peers; ARGS="--quick" and o
 
 bench-training: .venv-bench/installed  ## the same for training steps; ARGS as for bench
 	DARKPY_SHARED="$(SHARED)" .venv-bench/bin/python -m bench.training $(ARGS)
+
+bench-xnor: .venv-bench/installed  ## binary convolutions and networks against floats; ARGS as for bench
+	OPENBLAS_NUM_THREADS=1 .venv-bench/bin/python -m bench.xnor $(ARGS)
 
 clean:  ## remove caches, built kernels and the environment
 	rm -rf $(VENV) .venv-bench build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

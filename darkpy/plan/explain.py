@@ -13,6 +13,7 @@ import numpy as np
 from darkpy import jit
 from darkpy.ops.cpu.tile import LANES, ROWS, VECTORS
 from darkpy.ops.spec import Shape
+from darkpy.plan.binary import Xnor
 from darkpy.plan.convolution import Depthwise, Direct
 from darkpy.plan.kernels import Kernel
 from darkpy.plan.lower import lower
@@ -101,7 +102,7 @@ def explain(plan: Plan, batch: int = 1, passes: int = 5) -> Explanation:
         if id(step) in seconds:
             kernel = isinstance(step, Kernel)
             packed += step.weight_bytes if kernel else 0
-            raw += 4 * step.conv.weights.size if isinstance(step, (Direct, Depthwise, Winograd)) else 0
+            raw += 4 * step.conv.weights.size if isinstance(step, (Direct, Depthwise, Winograd, Xnor)) else 0
             maps = [*step.inputs(), *step.outs[:1]]
             nbytes = sum(map(size_of, maps)) + (step.weight_bytes if kernel else 0)
             steps.append(StepTime(step.layer, step.algorithm if kernel else step.op,

@@ -1,7 +1,7 @@
 """All kernels a plan may be made of, so that they can be compiled beforehand.
 
-A plan asks for a kernel by its constants; these are all a plan in float32 asks for as long as no convolution has a
-stride above 2, or of 4 where it reads the image (AlexNet).
+A plan asks for a kernel by its constants; these are all a plan in float32 asks for, binary layers of unusual
+widths aside, as long as no convolution has a stride above 2, or of 4 where it reads the image (AlexNet).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from darkpy.plan.choose import FRESH, TILES
 
 PLAIN = (direct.direct, direct.pack_task, winograd.by_tiles, winograd.by_filters, winograd.by_fresh_filters,
          winograd.pack_task, blocked.activate, blocked.add, blocked.copy, blocked.from_blocked, blocked.maxpool,
-         blocked.pad_planar, blocked.to_blocked, blocked.upsample, bitmaps.box_means,
+         blocked.pad_planar, blocked.to_blocked, blocked.upsample, bitmaps.box_means, bitmaps.chain,
          bitmaps.mean_sizes, bitmaps.pack_signs, bitmaps.pool_bits, bits.xnor)
 TYPES: dict[Any, int] = {winograd.pack_task: 1, blocked.maxpool: 1, blocked.copy: 2, blocked.upsample: 2}  # they take
 
@@ -31,12 +31,11 @@ def variants() -> Iterator[tuple[str, Callable[..., Any], tuple[Any, ...]]]:
             yield group, tile_function, (Shape(rows, 1, 1, step, depthwise=1),)
     for vectors in sorted({1, VECTORS}):
         yield "binary weights", bits.spread, (vectors,)
-    for rows in bits.ROWS:
-        group = f"binary convolutions in tiles of {rows}"
-        for halves, step, vectors in product((1, 2), (1, 2), sorted({1, VECTORS})):
-            yield group, bits.bit_tile, (bits.Shape(rows, vectors, halves, step),)
-            if vectors == VECTORS:
-                yield group, bits.bit_tile, (bits.Shape(rows, vectors, halves, step, signs=1),)
+        yield "binary weights", bits.chain_weights, (vectors,)
+    group = "binary convolutions"  # the usual ones: maps of 13, 14, 26 ... pixels a row
+    usual = ((7, 0), (13, 0), (14, 0), (3, 1), (4, 1), (6, 1), (10, 1))
+    for (rows, chained), halves, signs in product(usual, (1, 2), (0, 1)):
+        yield group, bits.bit_tiles, (bits.Shape(rows, VECTORS, halves, signs=signs, chained=chained),)
     group = "Winograd's algorithm"
     for rows, vectors in product(ROWS, sorted({1, VECTORS})):
         yield group, tile_function, (Shape(rows, vectors, epilogue=0),)

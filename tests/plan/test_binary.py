@@ -25,6 +25,8 @@ SHAPES = [
     (1, 64, 14, 14, 32, 3, 1, 1, 1), (2, 65, 9, 17, 33, 3, 2, 1, 1), (1, 8, 5, 1, 1, 3, 1, 1, 1),
     (1, 200, 7, 7, 20, 1, 1, 0, 1), (1, 130, 6, 15, 48, 5, 1, 2, 1), (3, 31, 8, 9, 16, 2, 1, 1, 1),
     (1, 96, 13, 12, 17, 3, 1, 2, 2), (1, 40, 3, 2, 5, 3, 3, 3, 1), (1, 1100, 4, 4, 16, 3, 1, 1, 1),
+    (2, 256, 9, 11, 40, 3, 1, 1, 1), (1, 200, 17, 10, 16, 3, 2, 2, 2), (1, 1111, 8, 8, 33, 1, 1, 0, 1),
+    (1, 330, 9, 23, 17, 5, 1, 0, 1),
 ]
 COUNTING = [pytest.param(0, id="bytes"), pytest.param(1, id="words")]
 
@@ -113,22 +115,34 @@ def test_signs_keep_weights():
 @pytest.mark.skipif(not bits.COUNTS_WORDS, reason="this CPU has no instruction that counts the ones of many words")
 def test_ones_are_counted_by_the_instruction_for_it():
     """The inner loop is what it should be: a count for each xor, nothing kept in memory in between."""
-    tile = bits.bit_tile.__wrapped__(bits.Shape(14, 2))
-    uncached = numba.cfunc("void(" + ", ".join(map(str, tile._sig.args)) + ")", error_model="numpy")(tile._pyfunc)
-    loop = inner_loop(uncached._library.get_asm_str().splitlines())
-    count = sum("vpopcnt" in line for line in loop)
-    assert count == 14 * 2 * 2 == sum("vpxor" in line for line in loop)
+    loop = inner_loop(bits.Shape(14, 2))
+    assert counts(loop) == 14 * 2 * 2 == sum("vpxor" in line for line in loop)
     assert not any("(%rsp)" in line for line in loop if "zmm" in line)
 
 
-def inner_loop(lines):
-    """The lines between a label and the jump back to it that hold the most counts."""
-    best = []
+@pytest.mark.skipif(not bits.COUNTS_WORDS, reason="this CPU has no instruction that counts the ones of many words")
+def test_links_of_chains_take_five_instructions():
+    loop = inner_loop(bits.Shape(7, 2, chained=1), "vpternlog")
+    assert counts(loop) == 7 * 2 == sum("vpadd" in line for line in loop if "zmm" in line)
+    assert sum("vpxor" in line or "vpternlog" in line for line in loop) == 3 * 7 * 2
+    assert not any("(%rsp)" in line for line in loop if "zmm" in line)
+
+
+def inner_loop(shape, sign="vpxor"):
+    """Assembly of the loop of a tile that counts most, of those with such an instruction."""
+    tile = bits.bit_tiles.__wrapped__(shape)
+    uncached = numba.cfunc("void(" + ", ".join(map(str, tile._sig.args)) + ")", error_model="numpy")(tile._pyfunc)
+    lines = uncached._library.get_asm_str().splitlines()
+    best: list[str] = []
     for end, line in enumerate(lines):
         if line.strip().startswith("j"):
             label = line.split()[-1] + ":"
-            start = next((i for i in range(end, -1, -1) if lines[i].startswith(label)), None)
-            if start is not None and sum("vpopcnt" in text for text in lines[start:end]) > sum(
-                    "vpopcnt" in text for text in best):
-                best = lines[start:end]
+            loop = lines[next((i for i in range(end, -1, -1) if lines[i].startswith(label)), end) : end]
+            innermost = not any(text.endswith(":") for text in loop[1:])
+            if innermost and any(sign in text for text in loop) and counts(loop) > counts(best):
+                best = loop
     return best
+
+
+def counts(lines):
+    return sum("vpopcnt" in line for line in lines)

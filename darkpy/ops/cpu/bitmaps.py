@@ -16,7 +16,7 @@ from numba.core import cgutils
 
 from darkpy.jit import intrinsic, njit
 from darkpy.ops.cpu.tasks import get_float, ints, number, put_float, task
-from darkpy.ops.cpu.vector import BYTES, F32, I64, LANES, VECTOR, Emit
+from darkpy.ops.cpu.vector import BYTES, F32, I32, I64, LANES, VECTOR, Emit
 
 WORD = 64  # channels in a word
 HALF = 32  # channels in a half of it, a lane of a vector in bits.py
@@ -52,6 +52,27 @@ def get_word(context, address):
 
 
 @intrinsic
+def put_half(context, address, value):
+    """Store the lower 32 bits at an address."""
+
+    def generate(cx, builder, _, args):
+        builder.store(builder.trunc(args[1], I32), builder.inttoptr(args[0], I32.as_pointer()))
+        return cx.get_dummy_value()
+
+    return types.void(types.int64, types.int64), generate
+
+
+@intrinsic
+def get_half(context, address):
+    """The 32 bits at an address."""
+
+    def generate(cx, builder, _, args):
+        return builder.zext(builder.load(builder.inttoptr(args[0], I32.as_pointer())), I64)
+
+    return types.int64(types.int64), generate
+
+
+@intrinsic
 def sign_row(context, target, source, limits, pixels):
     """Bits x >= limit of the 16 channels of a block, 2 bytes for each of a row's pixels (at least 1)."""
 
@@ -60,12 +81,22 @@ def sign_row(context, target, source, limits, pixels):
         e = Emit(builder)
         limit = e.load(limits)
 
-        def pixel(i: Any, _: list[Any]) -> list[Any]:
-            x = e.load(builder.add(source, builder.mul(i, e.whole(BYTES))))
-            store_signs(e, x, limit, builder.add(target, builder.mul(i, e.whole(PIXEL))))
-            return []
+        def run(start: Any, count: Any, each: int) -> None:
+            def some(i: Any, _: list[Any]) -> list[Any]:
+                first = builder.add(start, builder.mul(i, e.whole(each)))
+                x = builder.add(source, builder.mul(first, e.whole(BYTES)))
+                y = builder.add(target, builder.mul(first, e.whole(PIXEL)))
+                for k in range(each):
+                    store_signs(e, e.load(e.at(x, k * BYTES)), limit, e.at(y, k * PIXEL))
+                return []
 
-        e.loop(pixels, [], pixel)
+            with builder.if_then(builder.icmp_signed(">", count, e.whole(0))):
+                e.loop(count, [], some)
+
+        fours = builder.sdiv(pixels, e.whole(4))
+        done = builder.mul(fours, e.whole(4))
+        run(e.whole(0), fours, 4)
+        run(done, builder.sub(pixels, done), 1)
         return cx.get_dummy_value()
 
     return types.void(*[types.int64] * 4), generate
@@ -211,3 +242,51 @@ def pool_bits() -> Any:
         clear_words(plane, dst_row, ow, lead, trail, 0, oh, oh)
 
     return pool_bits
+
+
+@cache
+def chain() -> Any:
+    """One row, with its borders, of an image of chained words (see bits.py): dst without border; src; H, W; border
+    (lead, trail) of dst; halves of words.
+
+    Word 3 i + k of a pixel is part k of link i, two words lie in each plane; then comes the last parity.  If the number
+    of halves is even, it begins a plane, and the last half shares it.
+    """
+
+    @task
+    def chain(t, thread, p):
+        dst, dst_image, dst_block, dst_row = ints(p, 0, 4)
+        src, src_image, src_block, src_row = ints(p, 4, 4)
+        h, w, lead, trail, halves = ints(p, 8, 5)
+        high, wide = lead + h + trail, lead + w + trail
+        image, i = t // high, t % high - lead
+        links = (halves - 1) // 2
+        rest = 2 - halves % 2
+        at = (3 * links + rest - 1) // rest * rest
+        out = dst + image * dst_image + (i + lead) * dst_row
+        for plane in range((at + rest + 1) // 2):
+            for j in range(wide):
+                put_word(out + plane * dst_block + j * PIXEL, 0)
+        if 0 <= i < h:
+            source, target = src + image * src_image + i * src_row, out + lead * PIXEL
+            for link in range(links):
+                a, k = 2 * link + 1, 3 * link
+                x, y = source + a // 2 * src_block + a % 2 * 4, source + (a + 1) // 2 * src_block + (a + 1) % 2 * 4
+                first = target + k // 2 * dst_block + k % 2 * 4
+                second = target + (k + 1) // 2 * dst_block + (k + 1) % 2 * 4
+                parity = target + (k + 2) // 2 * dst_block + (k + 2) % 2 * 4
+                k = k + 5 if link < links - 1 else at
+                following = target + k // 2 * dst_block + k % 2 * 4
+                for j in range(0, w * PIXEL, PIXEL):
+                    p0 = get_half(source + j) if link == 0 else get_half(parity + j)
+                    p1, p2 = p0 ^ get_half(x + j), p0 ^ get_half(y + j)
+                    put_half(first + j, p1)
+                    put_half(second + j, p2)
+                    put_half(parity + j, p0)
+                    put_half(following + j, p0 ^ p1 ^ p2)
+            if rest == 2:
+                x = source + (halves - 1) // 2 * src_block + (halves - 1) % 2 * 4
+                for j in range(0, w * PIXEL, PIXEL):
+                    put_half(target + at // 2 * dst_block + 4 + j, get_half(x + j))
+
+    return chain

@@ -10,6 +10,13 @@ A zero of the padding is neither +1 nor -1.  In the map it looks like -1, so tha
 positive weights to the count, which is known beforehand: the sum is  base - 2 count,  where `base` depends on the
 filter and on which taps of the pixel lie inside (plan/binary.py makes the table).  All of this is exact in float32.
 
+Chains: of three words the majority says which places have two ones or more, their xor which have an odd number, so
+popcount(x) + popcount(y) + popcount(z) = 2 popcount(majority) + popcount(x ^ y ^ z).  A chain adds words of a pixel two
+at a time to the parity of those before, and counts the majorities only; the last parity is counted by itself.  Since
+parities of a ^ w are parities of a, xor those of w, all words a majority is made of can be prepared (`chain` in
+bitmaps.py, and chain_weights), and a majority takes three instructions where xor takes one for each word: with its
+count, 5 for two words instead of 6.
+
 Counting: where the CPU counts the ones of words (AVX512_VPOPCNTDQ) a vector of 16 counters; elsewhere ones of bytes, by
 looking up their halves, added up in bytes for as long as these cannot overflow.
 """
@@ -26,7 +33,7 @@ from numba import types
 from numba.core import cgutils
 
 from darkpy.jit import intrinsic
-from darkpy.ops.cpu.bitmaps import PIXEL, SHORT, WORD, clear_words, get_word, store_signs
+from darkpy.ops.cpu.bitmaps import PIXEL, SHORT, WORD, clear_words, store_signs
 from darkpy.ops.cpu.direct import clear_edges
 from darkpy.ops.cpu.tasks import call, compiled, ints, number, task
 from darkpy.ops.cpu.tile import WIDE, has
@@ -37,13 +44,14 @@ POPCOUNT_CPUS = re.compile(r"avx512vpopcntdq|icelake|sapphirerapids|emeraldrapid
                            r"knm|znver[4-9]")
 LONGEST = 31  # halves whose ones, at most 8 in each byte, a byte can count
 COUNTS_WORDS = has("avx512vpopcntdq", POPCOUNT_CPUS)  # the ones of 16 words in one instruction
-ROWS = (14, 13, 10, 7, 4, 2, 1) if WIDE else (4, 3, 2, 1)
+ROWS = (14, 13, 12, 10, 8, 7, 6, 5, 4, 3, 2, 1) if WIDE else (4, 3, 2, 1)
+CHAIN_ROWS = 10 if WIDE else 3  # at most: a link of a chain keeps more weights in registers
 
 
 class Shape(NamedTuple):
     """What a tile is compiled for.  `halves` of a word in a turn; `step` counts input pixels from one output pixel to
-    the next; `scaled`: a factor for each pixel; `signs`: the result is stored as bits; `words`: ones are counted in
-    words, not in bytes."""
+    the next; `scaled`: a factor for each pixel; `signs`: the result is stored as bits; `chained`: the input is chained;
+    `words`: ones are counted in words, not in bytes."""
 
     rows: int
     vectors: int
@@ -51,6 +59,7 @@ class Shape(NamedTuple):
     step: int = 1
     scaled: int = 0
     signs: int = 0
+    chained: int = 0
     words: int = int(COUNTS_WORDS)
 
 
@@ -85,118 +94,155 @@ class EmitBits(Emit):
         return x
 
 
-def _emit_counts(e: EmitBits, shape: Shape, n: Any, offsets: Any, a: Any, b: Any) -> list[list[Any]]:
+def _emit_counts(e: EmitBits, shape: Shape, chains: Any, n: Any, offsets: Any, a: Any, b: Any) -> list[list[Any]]:
     """popcount(a ^ w) of each pixel (row) and filter (lane of a vector)."""
     rows, vectors, halves = shape.rows, shape.vectors, shape.halves
-    longest = LONGEST // halves
     kind = COUNTERS if shape.words else ir.VectorType(I8, 4 * LANES)
-    zeros = [ir.Constant(kind, [0] * kind.count)] * (rows * vectors)
+    pixel = shape.step * PIXEL
 
-    def turns(first: Any, count: Any) -> list[Any]:
-        def turn(i: Any, counts: list[Any]) -> list[Any]:
-            counts, j = list(counts), e.b.add(first, i)
-            at = e.b.add(a, e.integer(e.scaled(offsets, j, 8)))
-            weights = e.scaled(b, j, halves * vectors * BYTES)
-            for half in range(halves):
-                w = [e.words(e.at(weights, (half * vectors + v) * BYTES), kind) for v in range(vectors)]
-                for p in range(rows):
-                    x = e.broadcast(e.at(at, p * shape.step * PIXEL + 4 * half), kind)
-                    for v in range(vectors):
-                        k = p * vectors + v
-                        counts[k] = e.b.add(counts[k], e.ones(e.b.xor(x, w[v])))
-            return counts
+    def chain(j: Any, counts: list[Any]) -> list[Any]:
+        """The majority of parity, first and second word: parity ^ ((parity ^ first) & (parity ^ second))."""
+        counts = list(counts)
+        at = [e.b.add(a, e.integer(e.at(e.scaled(offsets, j, 24), 8 * i))) for i in range(3)]
+        weights = e.scaled(b, j, 3 * vectors * BYTES)
+        w = [[e.words(e.at(weights, (i * vectors + v) * BYTES), kind) for v in range(vectors)] for i in range(3)]
+        for p in range(rows):
+            x = [e.broadcast(e.at(at[i], p * pixel), kind) for i in range(3)]
+            for v in range(vectors):
+                first, second, parity = (e.b.xor(x[i], w[i][v]) for i in range(3))
+                k = p * vectors + v
+                counts[k] = e.b.add(counts[k], e.ones(e.b.xor(parity, e.b.and_(first, second))))
+        return counts
 
-        return e.loop(count, zeros, turn)
+    def turn(j: Any, counts: list[Any]) -> list[Any]:
+        counts = list(counts)
+        at = e.b.add(a, e.integer(e.scaled(offsets, j, 8)))
+        weights = e.scaled(b, j, halves * vectors * BYTES)
+        for half in range(halves):
+            w = [e.words(e.at(weights, (half * vectors + v) * BYTES), kind) for v in range(vectors)]
+            for p in range(rows):
+                x = e.broadcast(e.at(at, p * pixel + 4 * half), kind)
+                for v in range(vectors):
+                    k = p * vectors + v
+                    counts[k] = e.b.add(counts[k], e.ones(e.b.xor(x, w[v])))
+        return counts
 
-    if shape.words:
-        flat = turns(e.whole(0), n)
-    else:
+    def counted(body: Any, count: Any, longest: int, sums: list[Any]) -> list[Any]:
+        """`sums` and what `count` turns add to them, of which `longest` fit into bytes."""
+        if shape.words:
+            return e.loop(count, sums, body)
+        zeros = [ir.Constant(kind, [0] * kind.count)] * len(sums)
+
         def run(r: Any, sums: list[Any]) -> list[Any]:
             first = e.b.mul(r, e.whole(longest))
-            left = e.b.sub(n, first)
+            left = e.b.sub(count, first)
             some = e.b.select(e.b.icmp_signed("<", left, e.whole(longest)), left, e.whole(longest))
-            return [e.b.add(s, e.widened(c)) for s, c in zip(sums, turns(first, some), strict=True)]
+            counts = e.loop(some, zeros, lambda i, c: body(e.b.add(first, i), c))
+            return [e.b.add(s, e.widened(c)) for s, c in zip(sums, counts, strict=True)]
 
-        runs = e.b.sdiv(e.b.add(n, e.whole(longest - 1)), e.whole(longest))
-        flat = e.loop(runs, [ir.Constant(COUNTERS, [0] * LANES)] * (rows * vectors), run)
+        return e.loop(e.b.sdiv(e.b.add(count, e.whole(longest - 1)), e.whole(longest)), sums, run)
+
+    flat = [ir.Constant(COUNTERS, [0] * LANES)] * (rows * vectors)
+    if shape.chained:
+        flat = [e.b.add(s, s) for s in counted(chain, chains, LONGEST, flat)]
+        offsets, b = e.scaled(offsets, chains, 24), e.scaled(b, chains, 3 * vectors * BYTES)
+    flat = counted(turn, n, LONGEST // halves, flat)
     return [flat[p * vectors : (p + 1) * vectors] for p in range(rows)]
 
 
 @intrinsic(prefer_literal=True)
-def _tile(context, rows, vectors, halves, step, scaled, signs, words, n, offsets, a, b, base, classes, factors, scale,
-          bias, slope, residual, rblock, after, out, oblock):
-    """One tile of y = rectify(rectify(factor * scale * (base - 2 count) + bias, slope) + residual, after).
+def _tiles(context, rows, vectors, halves, step, scaled, signs, chained, words, chains, n, offsets, down, across, a,
+           arow, b, base, row_classes, classes, factors, frow, scale, bias, slope, residual, rblock, rrow, after, out,
+           oblock, orow):
+    """`across` tiles side by side in each of `down` rows of pixels:
+    y = rectify(rectify(factor * scale * (base - 2 count) + bias, slope) + residual, after).
 
-    Addresses are bytes as int64: `a` the first pixel's input, `b` its weights; `base` a table of 16*vectors floats for
-    each class of pixels and `classes` the offset of each pixel in it; `factors` one float a pixel, if `scaled`; `scale`
-    and `bias` 16*vectors floats; `residual` (0: none) and `out` the first pixel of the first block, blocks `rblock` and
-    `oblock` bytes apart.  With `signs` the result is a bit for each filter instead, whether y >= after[filter] (then an
-    address), and there is no residual."""
-    constants = (rows, vectors, halves, step, scaled, signs, words)
+    Addresses are bytes as int64, steps between rows too: `a` the first pixel's input, `b` weights; `base` a table of
+    16*vectors floats for each class of pixels, `row_classes` and `classes` the offsets in it of each row and column;
+    `factors` one float a pixel, if `scaled`; `scale` and `bias` 16*vectors floats; `residual` (0: none) and `out` the
+    first pixel of the first block, blocks `rblock` and `oblock` bytes apart.  With `signs` the result is a bit for each
+    filter instead, whether y >= after[filter] (then an address), and there is no residual."""
+    constants = (rows, vectors, halves, step, scaled, signs, chained, words)
     shape = Shape(*(c.literal_value for c in constants))
-    rows, vectors, _, _, scaled, signs, _ = shape
+    rows, vectors, _, step, scaled, signs, _, _ = shape
     integer = types.int64
     last = integer if signs else types.float32
-    signature = types.void(*constants, *[integer] * 9, types.float32, integer, integer, last, integer, integer)
+    signature = types.void(*constants, *[integer] * 15, types.float32, *[integer] * 3, last, *[integer] * 3)
 
     def generate(cx, builder, _, args):
-        n, offsets, a, b, base, classes, factors, scale, bias, slope, residual, rblock, after, out, oblock = args[7:]
+        (chains, n, offsets, down, across, a, arow, b, base, row_classes, classes, factors, frow, scale, bias, slope,
+         residual, rblock, rrow, after, out, oblock, orow) = args[len(constants) :]
         e = EmitBits(builder)
-        counts = _emit_counts(e, shape, n, offsets, a, b)
-        first, two = e.splat(slope), e.constant(-2)
-        scales = [e.load(e.at(scale, v * BYTES)) for v in range(vectors)]
-        biases = [e.load(e.at(bias, v * BYTES)) for v in range(vectors)]
-        results = []
-        for p in range(rows):
-            table = builder.add(base, e.integer(e.at(classes, 8 * p)))
-            row = []
-            for v in range(vectors):
-                y = e.fma(builder.sitofp(counts[p][v], VECTOR), two, e.load(e.at(table, v * BYTES)))
-                if scaled:
-                    y = builder.fmul(y, e.splat(e.scalar(e.at(factors, 4 * p))))
-                row.append(e.rectify(e.fma(y, scales[v], biases[v]), first))
-            results.append(row)
-        if signs:
-            for v in range(vectors):
-                limit = e.load(e.at(after, v * BYTES))
-                for p in range(rows):
-                    store_signs(e, results[p][v], limit, e.at(e.scaled(out, oblock, v), p * PIXEL))
-            return cx.get_dummy_value()
-        plain = [y for row in results for y in row]
-        before = builder.block
-        with builder.if_then(builder.icmp_signed("!=", residual, e.whole(0))):
-            slope2 = e.splat(after)
-            added = []
+        pixel = PIXEL if signs else BYTES
+
+        def moved(start: Any, row: Any, i: Any, j: Any, size: int) -> Any:
+            """Address of tile j in row i."""
+            return builder.add(builder.add(start, builder.mul(i, row)), builder.mul(j, e.whole(rows * size)))
+
+        def results(i: Any, j: Any) -> list[list[Any]]:
+            counts = _emit_counts(e, shape, chains, n, offsets, moved(a, arow, i, j, step * PIXEL), b)
+            sums = builder.add(base, e.integer(builder.add(row_classes, builder.mul(i, e.whole(8)))))
+            columns = builder.add(classes, builder.mul(j, e.whole(8 * rows)))
+            first, two = e.splat(slope), e.constant(-2)
+            scales, biases = ([e.load(e.at(base, v * BYTES)) for v in range(vectors)] for base in (scale, bias))
+            found = []
             for p in range(rows):
+                table = builder.add(sums, e.integer(e.at(columns, 8 * p)))
+                row = []
                 for v in range(vectors):
-                    extra = e.load(e.at(e.scaled(residual, rblock, v), p * BYTES))
-                    added.append(e.rectify(builder.fadd(results[p][v], extra), slope2))
-            then = builder.block
-        for k, (p, v) in enumerate((p, v) for p in range(rows) for v in range(vectors)):
-            y = builder.phi(VECTOR)
-            y.add_incoming(plain[k], before)
-            y.add_incoming(added[k], then)
-            results[p][v] = y
-        for p in range(rows):
-            for v in range(vectors):
-                e.store(results[p][v], e.at(e.scaled(out, oblock, v), p * BYTES))
+                    y = e.fma(builder.sitofp(counts[p][v], VECTOR), two, e.load(e.at(table, v * BYTES)))
+                    if scaled:
+                        y = builder.fmul(y, e.splat(e.scalar(e.at(moved(factors, frow, i, j, 4), 4 * p))))
+                    y = e.fma(y, scales[v], biases[v])
+                    row.append(e.larger(y, builder.fmul(y, first)))  # rectified, as no slope is above 1
+                found.append(row)
+            return found
+
+        def tile(i: Any, j: Any) -> None:
+            found, target = results(i, j), moved(out, orow, i, j, pixel)
+            places = [(p, v) for v in range(vectors) for p in range(rows)]
+            if signs:
+                limits = [e.load(e.at(after, v * BYTES)) for v in range(vectors)]
+                for p, v in places:
+                    store_signs(e, found[p][v], limits[v], e.at(e.scaled(target, oblock, v), p * PIXEL))
+                return
+            with builder.if_else(builder.icmp_signed("!=", residual, e.whole(0))) as (added, plain):
+                with added:
+                    slope2, extra = e.splat(after), moved(residual, rrow, i, j, BYTES)
+                    for p, v in places:
+                        y = builder.fadd(found[p][v], e.load(e.at(e.scaled(extra, rblock, v), p * BYTES)))
+                        e.store(e.larger(y, builder.fmul(y, slope2)), e.at(e.scaled(target, oblock, v), p * BYTES))
+                with plain:
+                    for p, v in places:
+                        e.store(found[p][v], e.at(e.scaled(target, oblock, v), p * BYTES))
+
+        def row(i: Any, _: list[Any]) -> list[Any]:
+            def one(j: Any, _: list[Any]) -> list[Any]:
+                tile(i, j)
+                return []
+
+            return e.loop(across, [], one)
+
+        e.loop(down, [], row)
         return cx.get_dummy_value()
 
     return signature, generate
 
 
 @cache
-def bit_tile(shape: Shape) -> Any:
-    """The C function of a tile; the arguments are those of `_tile` behind its shape."""
-    rows, vectors, halves, step, scaled, signs, words = shape
-    whole, last = ", ".join(["int64"] * 9), "int64" if signs else "float32"
+def bit_tiles(shape: Shape) -> Any:
+    """The C function of tiles of a shape; the arguments are those of `_tiles` behind it."""
+    rows, vectors, halves, step, scaled, signs, chained, words = shape
+    whole, last = ", ".join(["int64"] * 15), "int64" if signs else "float32"
 
-    @compiled(f"void({whole}, float32, int64, int64, {last}, int64, int64)")
-    def tile(n, offsets, a, b, base, classes, factors, scale, bias, slope, residual, rblock, after, out, oblock):
-        _tile(rows, vectors, halves, step, scaled, signs, words, n, offsets, a, b, base, classes, factors, scale, bias,
-              slope, residual, rblock, after, out, oblock)
+    @compiled(f"void({whole}, float32, int64, int64, int64, {last}, int64, int64, int64)")
+    def tiles(chains, n, offsets, down, across, a, arow, b, base, row_classes, classes, factors, frow, scale, bias,
+              slope, residual, rblock, rrow, after, out, oblock, orow):
+        _tiles(rows, vectors, halves, step, scaled, signs, chained, words, chains, n, offsets, down, across, a, arow, b,
+               base, row_classes, classes, factors, frow, scale, bias, slope, residual, rblock, rrow, after, out,
+               oblock, orow)
 
-    return tile
+    return tiles
 
 
 @intrinsic(prefer_literal=True)
@@ -234,15 +280,66 @@ def spread(vectors: int) -> Any:
     return unpack
 
 
+@intrinsic(prefer_literal=True)
+def _chain_tap(context, vectors, links, rest, source, halves):
+    """The weights of a tap as links of a chain (three vectors each, times `vectors`), and what is left behind them."""
+
+    def generate(cx, builder, signature, args):
+        _, links, rest, source, halves = args
+        e, number = EmitBits(builder), signature.args[0].literal_value
+        size = number * BYTES
+
+        def put(values: list[Any], address: Any) -> None:
+            for v, value in enumerate(values):
+                builder.store(value, builder.inttoptr(e.at(address, v * BYTES), COUNTERS.as_pointer())).align = 4
+
+        def get(half: Any) -> list[Any]:
+            return [e.words(e.at(e.scaled(source, half, size), v * BYTES)) for v in range(number)]
+
+        def link(i: Any, parity: list[Any]) -> list[Any]:
+            first = get(builder.add(builder.mul(i, e.whole(2)), e.whole(1)))
+            second = get(builder.add(builder.mul(i, e.whole(2)), e.whole(2)))
+            mixed = [[builder.xor(p, x) for p, x in zip(parity, words, strict=True)] for words in (first, second)]
+            for k, values in enumerate((*mixed, parity)):
+                put(values, e.at(e.scaled(links, i, 3 * size), k * size))
+            return [builder.xor(m, x) for m, x in zip(mixed[0], second, strict=True)]
+
+        last = e.loop(builder.sdiv(builder.sub(halves, e.whole(1)), e.whole(2)), get(e.whole(0)), link)
+        put(last, rest)
+        with builder.if_then(builder.trunc(builder.sub(halves, e.whole(1)), ir.IntType(1))):
+            put(get(builder.sub(halves, e.whole(1))), e.at(rest, size))
+        return cx.get_dummy_value()
+
+    return types.void(vectors, *[types.int64] * 4), generate
+
+
+@cache
+def chain_weights(vectors: int) -> Any:
+    """The C function that chains a block of weights: (target, source, taps, halves of words of a tap).  Links of all
+    taps come first, then what is left of all taps."""
+
+    @compiled("void(int64, int64, int64, int64)")
+    def chain(target, source, taps, halves):
+        size = vectors * BYTES
+        links, rest = (halves - 1) // 2, 2 - halves % 2
+        for tap in range(taps):
+            _chain_tap(vectors, target + tap * links * 3 * size, target + (taps * links * 3 + tap * rest) * size,
+                       source + tap * halves * size, halves)
+
+    return chain
+
+
 @cache
 def xnor() -> Any:
     """Rows `band` of `bands` of the blocks `group` of `groups` of one image.
 
-    Arguments: weights, bytes of a block of them; table of n input offsets (bytes), n; base sums, bytes of the sums of
+    Arguments: weights, bytes of a block of them; table of input offsets (bytes), n; base sums, bytes of the sums of
     a class of rows; classes of the rows, of the columns (offsets in base); factor for each pixel (0: none); scale;
     bias; src, dst and res (0: none); input pixels from one output row, and column, to the next; OH, OW, blocks of
     filters; bands and groups the work is cut in; border (lead, trail) of dst; bytes of a pixel of dst; limits (0: the
-    output is floats); the two slopes; the tile function, its rows and vectors.
+    output is floats); the two slopes; the tile function, its rows and vectors; that of the last tile in a row;
+    of chained input the number of chain links, taps, halves of words of a tap, the function that chains weights,
+    scratch memory and its bytes for each thread.
     """
 
     @task
@@ -253,13 +350,18 @@ def xnor() -> Any:
         res, res_image, res_block, res_row = ints(p, 18, 4)
         sy, sx, oh, ow, blocks, bands, groups, lead, trail, limits = ints(p, 22, 10)
         slope, after = number(p, 32), number(p, 33)
-        tile, rows, vectors = ints(p, 34, 3)
+        tile, rows, vectors, last_tile = ints(p, 34, 4)
+        chains, taps, halves, chain, scratch, spare = ints(p, 38, 6)
         image, group, band = t // (groups * bands), t // bands % groups, t % bands
         row0, row1 = oh * band // bands, oh * (band + 1) // bands
         width = vectors * BYTES  # of the floats of a block of filters
         four = WORD // LANES
         for block in range(blocks * group // groups, blocks * (group + 1) // groups):
             first = block * vectors
+            panel = weights + block * wbytes
+            if chains != 0:
+                panel = scratch + thread * spare
+                call(chain, (panel, weights + block * wbytes, taps, halves))
             if limits != 0:  # each tile writes a part of the words
                 plane = dst + image * dst_image + first // four * dst_block + first % four * 2
                 if first % four == 0:
@@ -268,22 +370,28 @@ def xnor() -> Any:
                 plane = dst + image * dst_image + first * dst_block
                 for v in range(vectors):
                     clear_edges(plane + v * dst_block, dst_row, ow, lead, trail, row0, row1, oh)
-            for i in range(row0, row1):
-                a = src + image * src_image + i * sy * src_row
-                sums = base + get_word(row_classes + i * 8) + block * width
-                out = plane + i * dst_row
-                extra = res + image * res_image + first * res_block + i * res_row if res != 0 else 0
-                for start in range(0, ow, rows):
-                    j = min(start, ow - rows)  # the last tile overlaps the one before
-                    f = factors + ((image * oh + i) * ow + j) * 4
-                    if limits != 0:
-                        call(tile, (n, offsets, a + j * sx * PIXEL, weights + block * wbytes, sums, classes + j * 8, f,
-                                    scale + block * width, bias + block * width, slope, np.int64(0), np.int64(0),
-                                    limits + block * width, out + j * PIXEL, np.int64(2)))
-                    else:
-                        call(tile, (n, offsets, a + j * sx * PIXEL, weights + block * wbytes, sums, classes + j * 8, f,
-                                    scale + block * width, bias + block * width, slope,
-                                    extra + j * BYTES if extra != 0 else 0, res_block, after, out + j * BYTES,
-                                    dst_block))
+            if row0 == row1:
+                continue
+            sums = base + block * width
+            extra = res + image * res_image + first * res_block + row0 * res_row if res != 0 else 0
+            whole = ow // rows * rows
+            for start in (0, whole):  # the last tile of the rows may be smaller
+                across = whole // rows if start == 0 else 1
+                function = tile if start == 0 else last_tile
+                if start == ow or across == 0:
+                    continue
+                a = src + image * src_image + row0 * sy * src_row + start * sx * PIXEL
+                f = factors + ((image * oh + row0) * ow + start) * 4
+                if limits != 0:
+                    call(function, (chains, n, offsets, row1 - row0, across, a, sy * src_row, panel, sums,
+                                    row_classes + row0 * 8, classes + start * 8, f, ow * 4, scale + block * width,
+                                    bias + block * width, slope, np.int64(0), np.int64(0), np.int64(0),
+                                    limits + block * width, plane + row0 * dst_row + start * PIXEL, np.int64(2),
+                                    dst_row))
+                else:
+                    call(function, (chains, n, offsets, row1 - row0, across, a, sy * src_row, panel, sums,
+                                    row_classes + row0 * 8, classes + start * 8, f, ow * 4, scale + block * width,
+                                    bias + block * width, slope, extra + start * BYTES if extra != 0 else 0, res_block,
+                                    res_row, after, plane + row0 * dst_row + start * BYTES, dst_block, dst_row))
 
     return xnor

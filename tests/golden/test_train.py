@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from darkpy.ops import Cpu, reference
+from darkpy.plan import binary
 from tests.golden import harness
 from tests.layers import harness as layers
 from tests.shared import SHARED
@@ -237,3 +238,27 @@ def test_where_it_is_wrong_ours_is_the_derivative(name, factor):
         for key, grad in list(layer.grads.items()):
             layers.compare_differences(f"L{i}/{key}", layer.params[key], grad, lambda: net.loss(x, truth), factor)
     layers.compare_differences("input", x, dx, lambda: net.loss(x, truth), factor)
+
+
+@pytest.mark.golden
+@pytest.mark.parametrize(("name", "kernel"), [("conv_binary_device", binary.OneBit), ("conv_xnor_device", binary.Xnor),
+                                              ("conv_xnor_cpu", binary.Xnor)])
+def test_binary_layers_through_a_plan(name, kernel, monkeypatch):
+    """From bits a plan gives what the original's floats gave, once its statistics are those of the recorded batch."""
+    monkeypatch.setattr(binary, "FEWEST", 1)  # these nets have 6 channels
+    recording = Recording(name)
+    net, x, seen = recording.net, recording.input(0), []
+    statistics = net.ops.batch_statistics
+    net.ops.batch_statistics = lambda z: seen.append(statistics(z)) or seen[-1]
+    net.loss(x, recording.g["truth"])
+    normalised = [layer for layer in net.layers if getattr(layer, "norm", None)]
+    for layer, (mean, variance) in zip(normalised, seen, strict=True):
+        layer.params["rolling_mean"][...], layer.params["rolling_variance"][...] = mean, variance
+    plan = net.plan()
+    (y,) = plan(x)
+    assert any(isinstance(step, kernel) for step in plan.program(len(x)).program.steps)
+    for _, tensor, idx, value, _ in recording.g.tensors(0):
+        if tensor == f"L{net.output_index}/output":
+            assert harness.error(np.ravel(y)[idx], value) <= 1e-4
+            return
+    raise AssertionError("the recording has no output")

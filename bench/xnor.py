@@ -385,7 +385,6 @@ def main() -> None:
     if args.assembly:
         from darkpy.ops.cpu.bits import CHAIN_ROWS, ROWS, Shape
         from darkpy.ops.cpu.tile import VECTORS
-
         for shape in (Shape(ROWS[0], VECTORS), Shape(CHAIN_ROWS, VECTORS, chained=1)):
             print(f"# {shape}\n" + "\n".join(inner_loop(shape)) + "\n")
         return

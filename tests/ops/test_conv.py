@@ -55,6 +55,24 @@ def test_agrees_with_the_reference(case):
     check(*case)
 
 
+@pytest.mark.parametrize("kernel, pad, stride", [(3, 1, 1), (3, 1, 2), (1, 0, 1)])
+def test_arrays_with_gaps(kernel, pad, stride):
+    """Some channels, or every second pixel, of a larger map: the kernels work with addresses."""
+    random = np.random.default_rng(1)
+    whole, weights = random.standard_normal((2, 40, 16, 16)), random.standard_normal((20, 20, kernel, kernel))
+    slopes = random.standard_normal((2, 30, 16, 16))
+    kw = {"pad": pad, "stride": (stride, stride)}
+    for view in (lambda a: a[:, 5:25], lambda a: a[:, :20, ::2, ::2], lambda a: a[:, :20].transpose(0, 1, 3, 2)):
+        found = []
+        for ops, dtype in ((Cpu(), np.float32), (Reference(), np.float64)):
+            x, w = view(whole.astype(dtype)), weights.astype(dtype)
+            y = ops.conv(x, w, **kw)
+            dy = slopes.astype(dtype)[:, 10:, : y.shape[2], : y.shape[3]]
+            found.append((y, ops.conv_dx(dy, w, size=x.shape[2:], **kw), ops.conv_dw(dy, x, kernel=kernel, **kw)))
+        for fast, slow in zip(*found, strict=True):
+            assert abs(fast - slow).max() <= 2e-5 * abs(slow).max()
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(1, 3), st.integers(1, 40), st.integers(1, 40), st.integers(3, 20), st.integers(3, 20),
        st.sampled_from([1, 2, 3]), st.integers(0, 2), st.integers(1, 3), st.integers(1, 3))

@@ -81,8 +81,13 @@ def depthwise_dw(dw, dy, x, sy, sx, pad, dilation):
                 dw[channel, 0, p, q] = total
 
 
+def dense(*arrays):
+    """The arrays as kernels that work with addresses take them: without gaps, as those of some channels have them."""
+    return (np.ascontiguousarray(array) for array in arrays)
+
+
 def conv(y, x, w, *, stride=(1, 1), pad=0, dilation=1, groups=1):
-    w = np.ascontiguousarray(w)
+    x, w = dense(x, w)
     if groups == x.shape[1] == y.shape[1]:
         depthwise(y, x, w, stride[0], stride[1], pad, dilation)
     elif winograd_train.suits(x.shape, y.shape, w.shape[2], stride, pad, dilation, groups):
@@ -92,7 +97,7 @@ def conv(y, x, w, *, stride=(1, 1), pad=0, dilation=1, groups=1):
 
 
 def conv_dx(dx, dy, w, *, size, stride=(1, 1), pad=0, dilation=1, groups=1):
-    w = np.ascontiguousarray(w)
+    dy, w = dense(dy, w)
     if groups == dx.shape[1] == dy.shape[1]:
         depthwise_dx(dx, dy, w, stride[0], stride[1], pad, dilation)
     elif winograd_train.suits(dx.shape, dy.shape, w.shape[2], stride, pad, dilation, groups):
@@ -102,6 +107,7 @@ def conv_dx(dx, dy, w, *, size, stride=(1, 1), pad=0, dilation=1, groups=1):
 
 
 def conv_dw(dw, dy, x, *, kernel, stride=(1, 1), pad=0, dilation=1, groups=1):
+    dy, x = dense(dy, x)
     if groups == x.shape[1] == dy.shape[1]:
         depthwise_dw(dw, dy, x, stride[0], stride[1], pad, dilation)
     elif winograd_train.suits(x.shape, dy.shape, kernel, stride, pad, dilation, groups):

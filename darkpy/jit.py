@@ -24,6 +24,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,12 @@ def cache_root() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "darkpy"
 
 
+@cache
 def threads_allowed() -> int:
-    """CPUs this process may use: DARKPY_THREADS, else the smaller of its affinity mask and its cgroup's quota."""
+    """CPUs this process may use: DARKPY_THREADS, else the smaller of its affinity mask and its cgroup's quota.
+
+    They are counted once: kernels take scratch memory for so many threads, and no more may ever work on it.
+    """
     wish = os.environ.get("DARKPY_THREADS", "")
     if wish.isdigit() and int(wish) > 0:
         return int(wish)
@@ -116,13 +121,16 @@ def threading_layer() -> str:
 
 @contextmanager
 def running() -> Iterator[None]:
-    """Around calls of parallel kernels: one thread at a time where Numba's threads bear no more.
+    """Around calls of parallel kernels: one thread at a time where Numba's threads bear no more, and no more of Numba's
+    threads than are allowed, whatever NUMBA_NUM_THREADS or a program that set Numba up before says.
 
     Raises UsageError in a process forked from one whose kernels ran on OpenMP.
     """
     if _lost_threads:
         raise UsageError("this process was forked after darkpy had computed, and OpenMP's threads do not survive a "
                          "fork: start processes with the method 'spawn', or set NUMBA_THREADING_LAYER=workqueue")
+    if numba.config.NUMBA_NUM_THREADS > threads_allowed():
+        set_threads(numba.get_num_threads())
     if threading_layer() in ("omp", "tbb"):
         yield
     else:

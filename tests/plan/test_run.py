@@ -122,6 +122,12 @@ def script(text, **variables):
     return done.stdout.split()
 
 
+def test_no_more_threads_than_have_scratch_memory():
+    count = "from darkpy.jit import numba, running, threads_allowed\n" \
+            "with running():\n    print(threads_allowed(), numba.get_num_threads())"
+    assert script(count, NUMBA_NUM_THREADS="4", DARKPY_THREADS="2") == ["2", "2"]
+
+
 @pytest.mark.parametrize("layer", ["default", "workqueue"])
 def test_threads_of_python(layer):
     assert script(CALLERS, NUMBA_THREADING_LAYER=layer) == ["120", "True"]

@@ -7,6 +7,7 @@ nobody holds them any more, views included.
 from __future__ import annotations
 
 import math
+import os
 import threading
 from collections import deque
 from typing import Any
@@ -18,11 +19,14 @@ _local = threading.local()
 
 
 def workspace(size: int) -> int:
-    """Address, a multiple of 64, of at least `size` bytes that are the calling thread's until its next call."""
+    """Address, a multiple of 64, of `size` bytes that are the calling thread's until its next call.
+
+    Vectors are read whole: what follows within a line may be read, too, but not written.
+    """
     block = getattr(_local, "block", None)
-    if block is None or block.nbytes < size + LINE:
+    if block is None or block.nbytes < size + 2 * LINE:
         _local.block = None  # before the larger one is taken
-        _local.block = block = np.empty(size + LINE, np.uint8)
+        _local.block = block = np.empty(size + 2 * LINE, np.uint8)
     return int(block.ctypes.data + -block.ctypes.data % LINE)
 
 
@@ -47,8 +51,9 @@ class Pool:
     SMALL = 1 << 18  # bytes; below, the C library keeps memory by itself
     WASTE = 1.5  # a block may be so many times larger than what is asked for
 
+    lock = threading.Lock()  # one for all pools, so that a child process can have a new one
+
     def __init__(self) -> None:
-        self.lock = threading.Lock()
         self.returned: deque[np.ndarray] = deque()
         self.free: list[np.ndarray] = []  # the one unused for longest first
         self.held = self.most = 0  # bytes in arrays, now and at most
@@ -72,11 +77,19 @@ class Pool:
             # of the smallest that fit the one given back last: it may still be in the cache
             found: Any = self.free.pop(min(reversed(fitting), key=lambda i: self.free[i].nbytes))
         else:
-            self.most = max(self.most, self.held + size)
+            most = max(self.most, self.held + size)
             kept = sum(block.nbytes for block in self.free)
-            while self.free and self.held + size + kept > 1.25 * self.most:
+            while self.free and self.held + size + kept > 1.25 * most:
                 kept -= self.free.pop(0).nbytes
             found = np.empty(size, np.uint8)
         self.held += found.nbytes
         self.most = max(self.most, self.held)
         return found
+
+
+def _after_fork() -> None:
+    Pool.lock = threading.Lock()  # whoever held it does not exist here
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

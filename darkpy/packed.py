@@ -179,6 +179,9 @@ def judge(file: BinaryIO, shown: str, layers: Sequence[Layer]) -> Found:
         raise WeightsError(f"{shown}: holds {count:,} arrays, but this cfg has {len(pieces):,}: it belongs to another "
                            "cfg: pack the weights again with this one")
     table = file.read(ENTRY.size * count)
+    if len(table) < ENTRY.size * count:
+        raise WeightsError(f"{shown}: {size:,} bytes do not hold the table of its {count:,} arrays: it is damaged: pack "
+                           "it again")
     for piece, entry in zip(pieces, ENTRY.iter_unpack(table), strict=True):
         if entry != (piece.index, piece.kind, piece.size):
             kinds = {FLOATS: "numbers", SIGNS: "signs"}

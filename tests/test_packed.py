@@ -96,6 +96,7 @@ def changed(content, at, value):
 REFUSED = {
     "empty": (lambda c: b"", "0 bytes"),
     "only a header": (lambda c: c[:64], "cut short"),
+    "no table": (lambda c: changed(c[:64], 24, (64).to_bytes(8, "little")), "do not hold the table"),
     "half a header": (lambda c: c[:40], "the header alone has 64"),
     "cut": (lambda c: c[:-1], "cut short"),
     "longer": (lambda c: c + b"\0", "cut short or damaged"),

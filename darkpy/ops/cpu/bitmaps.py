@@ -15,7 +15,7 @@ from numba import types
 from numba.core import cgutils
 
 from darkpy.jit import intrinsic, njit
-from darkpy.ops.cpu.tasks import get_float, ints, number, put_float, task
+from darkpy.ops.cpu.tasks import get_float, get_word, ints, number, put_float, put_word, task
 from darkpy.ops.cpu.vector import BYTES, F32, I32, I64, LANES, VECTOR, Emit
 
 WORD = 64  # channels in a word
@@ -28,27 +28,6 @@ def store_signs(e: Emit, y: Any, limit: Any, address: Any) -> None:
     """16 bits at an address: whether each lane is at least its limit."""
     bits = e.b.bitcast(e.b.fcmp_ordered(">=", y, limit), SHORT)
     e.b.store(bits, e.b.inttoptr(address, SHORT.as_pointer())).align = 2
-
-
-@intrinsic
-def put_word(context, address, value):
-    """Store 64 bits at an address."""
-
-    def generate(cx, builder, _, args):
-        builder.store(args[1], builder.inttoptr(args[0], I64.as_pointer()))
-        return cx.get_dummy_value()
-
-    return types.void(types.int64, types.int64), generate
-
-
-@intrinsic
-def get_word(context, address):
-    """The 64 bits at an address."""
-
-    def generate(cx, builder, _, args):
-        return builder.load(builder.inttoptr(args[0], I64.as_pointer()))
-
-    return types.int64(types.int64), generate
 
 
 @intrinsic

@@ -23,7 +23,7 @@ from numba import types
 from numba.core import cgutils
 
 from darkpy.jit import intrinsic, njit, prange, threads_allowed
-from darkpy.ops.cpu.tasks import arguments, call, ints, run, task
+from darkpy.ops.cpu.tasks import arguments, call, ints, put_word, run, task
 from darkpy.ops.cpu.tile import BYTES, LANES, VECTORS, Shape, copy_vector, rows_for, tile_function
 from darkpy.ops.cpu.vector import F32, I32, I64, VECTOR, Emit
 from darkpy.ops.cpu.workspace import workspace
@@ -77,17 +77,6 @@ def gather(context, target, lanes, offset, down, right, height, width):
 
 
 @intrinsic
-def put(context, address, value):
-    """Store a whole number."""
-
-    def generate(cx, builder, _, args):
-        builder.store(args[1], builder.inttoptr(args[0], I64.as_pointer()))
-        return cx.get_dummy_value()
-
-    return types.void(types.int64, types.int64), generate
-
-
-@intrinsic
 def copy_some(context, target, source, count):
     """The first `count` floats of a vector."""
 
@@ -121,9 +110,9 @@ def read_windows(p, pixel, lanes, first, last, target, apart):
     for lane in range(LANES):
         n = pixel + lane
         image, i, j = n // (oh * ow), n // ow % oh * sy, n % ow * sx
-        put(lanes + lane * 8, x + image * image_bytes + (i * w + j) * 4)
-        put(lanes + (LANES + lane) * 8, i if n < total else OUTSIDE)
-        put(lanes + (2 * LANES + lane) * 8, j)
+        put_word(lanes + lane * 8, x + image * image_bytes + (i * w + j) * 4)
+        put_word(lanes + (LANES + lane) * 8, i if n < total else OUTSIDE)
+        put_word(lanes + (2 * LANES + lane) * 8, j)
     image, i, j = pixel // (oh * ow), pixel // ow % oh * sy, pixel % ow
     straight = sx == 1 and j + LANES <= ow and pixel + LANES <= total
     base = x + image * image_bytes + (i * w + j) * 4

@@ -93,6 +93,27 @@ def put_float(context, address, value):
 
 
 @intrinsic
+def put_word(context, address, value):
+    """Store 64 bits at an address."""
+
+    def generate(cx, builder, _, args):
+        builder.store(args[1], builder.inttoptr(args[0], I64.as_pointer()))
+        return cx.get_dummy_value()
+
+    return types.void(types.int64, types.int64), generate
+
+
+@intrinsic
+def get_word(context, address):
+    """The 64 bits at an address."""
+
+    def generate(cx, builder, _, args):
+        return builder.load(builder.inttoptr(args[0], I64.as_pointer()))
+
+    return types.int64(types.int64), generate
+
+
+@intrinsic
 def call(context, address, args):
     """The C function at an address, with a tuple of int64 and float32 arguments and without result."""
     kinds = [F32 if isinstance(kind, types.Float) else I64 for kind in args]

@@ -237,12 +237,14 @@ def record(run: Callable[[], None]) -> Callable[[], None] | None:
     handle = driver.CUstream(int(stream()))
     if driver.cuStreamBeginCapture(handle, driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED)[0] != success:
         return None
-    failed = False
+    failed = True
     try:
         run()
+        failed = False
     except Exception:  # what went wrong will go wrong again where it is no recording, and is told there
-        failed = True
-    error, graph = driver.cuStreamEndCapture(handle)
+        pass
+    finally:  # by Ctrl-C, too: else the stream would go on recording
+        error, graph = driver.cuStreamEndCapture(handle)
     if failed or error != success:
         return None
     error, executable = driver.cuGraphInstantiate(graph, 0)

@@ -10,6 +10,7 @@ then resized; class maps are sampled from the mask at once.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from itertools import groupby
 
 import numpy as np
@@ -75,7 +76,7 @@ class ClassMaps:
         out[:] = 0
         maps = out.reshape(self.classes, frame.h // self.shrink, frame.w // self.shrink)
         for k, same in groupby(sorted(masks, key=lambda mask: mask.class_id), lambda mask: mask.class_id):
-            plane = np.maximum.reduce([mask.plane(*frame.size) for mask in same])
+            plane = reduce(np.maximum, (mask.plane(*frame.size) for mask in same))  # two at a time in memory
             maps[k] = frame.sampled(plane, self.shrink)[0]
 
 

@@ -11,7 +11,7 @@ from darkpy.cli import console
 from darkpy.cli.args import Arg, Args, Command, Opt
 from darkpy.cli.detect import CFG, IMAGE, Failures, output, read_by
 from darkpy.cli.map import percent, table
-from darkpy.cli.models import MODEL_OPTIONS, open_model, paths_on_stdin
+from darkpy.cli.models import CALIBRATION, MODEL_OPTIONS, PRECISION, device, open_model, paths_on_stdin
 from darkpy.cli.sizes import count
 from darkpy.errors import DataError
 
@@ -68,7 +68,7 @@ def valid(args: Args) -> int:
     data = datafile.read(args.data, lax=args.lax)
     if args.threads:
         jit.set_threads(args.threads)
-    net = load(args.cfg, args.weights, batch=args.batch, size=args.size, lax=args.lax)
+    net = load(args.cfg, args.weights, batch=args.batch, size=args.size, device=device(args), lax=args.lax)
     if not is_segmenter(net, data):
         raise ModelError(f"{args.cfg}: does not learn from masks: for detectors use darkpy map, for classifiers "
                          "darkpy classifier valid")
@@ -98,6 +98,7 @@ OPTIONS = [
     *MODEL_OPTIONS,
     Opt("-display", "no window is opened in any case", accepted=True),
 ]
+NOT_VALID = ("--allow-partial", PRECISION.name, CALIBRATION.name)  # the net is measured as it trains
 DATA = Arg("data", ".data file with names=")
 MORE = ("Prints which part of the image each class covers.  A file that is no image is reported, the others are still "
         "done, and the exit status is 4.")
@@ -107,7 +108,7 @@ COMMANDS = [
               "As in Darknet", MORE) for word in ("segmenter", "isegmenter")),
     Command(("segmenter", "valid"), "how well the pixels of each class are found: intersection over union", valid,
             [Arg("data", ".data file with valid= and names="), *CFG],
-            [THRESH, Opt("--json", "as JSON"), *(o for o in MODEL_OPTIONS if o.name != "--allow-partial")],
+            [THRESH, Opt("--json", "as JSON"), *(o for o in MODEL_OPTIONS if o.name not in NOT_VALID)],
             "As in Darknet", "Images are letterboxed, as they are when the net is used; masks are compared at the "
                              "resolution of the net's output."),
 ]

@@ -129,7 +129,7 @@ def running() -> Iterator[None]:
     if _lost_threads:
         raise UsageError("this process was forked after darkpy had computed, and OpenMP's threads do not survive a "
                          "fork: start processes with the method 'spawn', or set NUMBA_THREADING_LAYER=workqueue")
-    if numba.config.NUMBA_NUM_THREADS > threads_allowed():
+    if threads_allowed() < numba.config.NUMBA_NUM_THREADS:
         set_threads(numba.get_num_threads())
     if threading_layer() in ("omp", "tbb"):
         yield

@@ -180,8 +180,8 @@ def judge(file: BinaryIO, shown: str, layers: Sequence[Layer]) -> Found:
                            "cfg: pack the weights again with this one")
     table = file.read(ENTRY.size * count)
     if len(table) < ENTRY.size * count:
-        raise WeightsError(f"{shown}: {size:,} bytes do not hold the table of its {count:,} arrays: it is damaged: pack "
-                           "it again")
+        raise WeightsError(f"{shown}: {size:,} bytes do not hold the table of its {count:,} arrays: it is damaged: "
+                           "pack it again")
     for piece, entry in zip(pieces, ENTRY.iter_unpack(table), strict=True):
         if entry != (piece.index, piece.kind, piece.size):
             kinds = {FLOATS: "numbers", SIGNS: "signs"}

@@ -35,7 +35,7 @@ from numba.core import cgutils
 from darkpy.jit import intrinsic
 from darkpy.ops.cpu.bitmaps import PIXEL, SHORT, WORD, clear_words, store_signs
 from darkpy.ops.cpu.direct import clear_edges
-from darkpy.ops.cpu.tasks import call, compiled, get_word, ints, number, task
+from darkpy.ops.cpu.tasks import call, compiled, ints, number, task
 from darkpy.ops.cpu.tile import WIDE, has
 from darkpy.ops.cpu.vector import BYTES, I8, I32, LANES, VECTOR, Emit
 

@@ -18,7 +18,7 @@ from darkpy import weights as weights_file
 from darkpy.build import Graph, build, describe, read
 from darkpy.errors import ModelError, UsageError
 from darkpy.layers import Layer
-from darkpy.layers.base import Loss, flat
+from darkpy.layers.base import Loss, as_batch, flat
 from darkpy.ops import backend
 from darkpy.ops.spec import Shape
 from darkpy.plan import Calibration, DevicePlan, Plan, Ranges, keep
@@ -349,12 +349,7 @@ class Network:
 
     def check_input(self, x: np.ndarray) -> np.ndarray:
         self.need_weights()
-        x = np.ascontiguousarray(x, np.float32)
-        if x.shape[1:] != self.input_shape:
-            if x.ndim >= 1 and x.shape[0] and x.size == x.shape[0] * flat(self.input_shape):
-                return x.reshape(-1, *self.input_shape)
-            raise UsageError(f"input of shape {x.shape}: this net takes (N, {', '.join(map(str, self.input_shape))})")
-        return x
+        return as_batch(x, self.input_shape)
 
 
 class Blank:

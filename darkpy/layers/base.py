@@ -205,6 +205,14 @@ def flat(shape: Shape) -> int:
     return math.prod(shape)
 
 
+def as_batch(x: np.ndarray, shape: Shape) -> np.ndarray:
+    """Inputs as float32 (N, *shape), if x has N rows of so many numbers.  Raises UsageError for another shape."""
+    x = np.ascontiguousarray(x, np.float32)
+    if not x.size or x.size != len(x) * flat(shape):
+        raise UsageError(f"input of shape {x.shape}: this net takes (N, {', '.join(map(str, shape))})")
+    return x.reshape(-1, *shape)
+
+
 def need_map(shape: Shape, kind: str) -> tuple[int, int, int]:
     """The shape as (C, H, W), or a LayerProblem for rows of numbers."""
     if len(shape) != 3:

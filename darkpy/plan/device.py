@@ -8,7 +8,6 @@ the driver can record one.
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -17,8 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from darkpy.errors import UsageError
-from darkpy.layers.base import Layer
+from darkpy.layers.base import Layer, as_batch
 from darkpy.ops import spec
 from darkpy.ops.signs import Signs
 from darkpy.ops.spec import SLOPES, Shape
@@ -264,9 +262,6 @@ class DevicePlan:
 
     def __call__(self, x: np.ndarray) -> list[np.ndarray]:
         """Raises UsageError for an x of another shape, and where memory on the device is out."""
-        x = np.ascontiguousarray(x, np.float32)
-        if not x.size or x.size % math.prod(self.input_shape):
-            raise UsageError(f"input of shape {x.shape}: this net takes (N, {', '.join(map(str, self.input_shape))})")
-        x = x.reshape(-1, *self.input_shape)
+        x = as_batch(x, self.input_shape)
         with self.lock:
             return self.program(len(x))(x)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import threading
 from collections.abc import Sequence as Seq
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 
 from darkpy import jit
 from darkpy.errors import UsageError
-from darkpy.layers.base import Layer
+from darkpy.layers.base import Layer, as_batch
 from darkpy.ops import Cpu, spec
 from darkpy.ops.cpu.tasks import Sequence
 from darkpy.ops.signs import Signs
@@ -145,10 +144,7 @@ class Plan:
 
     def __call__(self, x: np.ndarray) -> list[np.ndarray]:
         """Raises UsageError for an x of another shape."""
-        x = np.ascontiguousarray(x, np.float32)
-        if not x.size or x.size % math.prod(self.input_shape):
-            raise UsageError(f"input of shape {x.shape}: this net takes (N, {', '.join(map(str, self.input_shape))})")
-        x = x.reshape(-1, *self.input_shape)
+        x = as_batch(x, self.input_shape)
         with self.lock, jit.running():
             jit.set_threads(self.threads)
             return self.program(len(x))(x, self.threads)

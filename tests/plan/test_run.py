@@ -49,7 +49,7 @@ def test_input():
     x = harness.images(net, 2)
     np.testing.assert_array_equal(plan(x)[0], plan(x.astype(np.float64).reshape(2, -1))[0])
     np.testing.assert_array_equal(plan(x[::-1])[0], plan(x)[0][::-1])
-    for wrong in (x[:0], x[:, :2], np.zeros(5)):
+    for wrong in (x[:0], x[:, :2], np.zeros(5), x[0].transpose(1, 2, 0)):  # the last: height, width, channels
         with pytest.raises(darkpy.UsageError, match="this net takes"):
             plan(wrong)
 

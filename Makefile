@@ -25,7 +25,7 @@ setup: $(VENV)/installed  ## make .venv and install darkpy into it
 
 dev: $(VENV)/installed-dev  ## the same with what tests and lint need
 
-demo: setup  ## detect the objects in a photo and save the picture with boxes
+demo: setup  ## detect the things in a picture, offline, and save it with boxes; PHOTO=my.jpg: in yours
 	PATH="$(CURDIR)/$(BIN):$$PATH" DARKPY_SHARED="$(SHARED)" sh docs/demo.sh
 
 test: dev lint  ## lint, then all tests

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from darkpy import shipped
 from darkpy.calibrate import plan_for
 from darkpy.errors import ModelError, UsageError
 from darkpy.labels import Names, class_names
@@ -27,7 +28,7 @@ from darkpy.vision.nms import nms_sort
 
 
 class Detector:
-    """A network with detection heads.
+    """A network with detection heads; without a cfg the small one that darkpy brings along, for scenes it draws.
 
     `names`: a list, a file with a name per line, or a .data file that points to one; by default `<cfg>.names` beside
     the cfg, or the list of the data set with as many classes (COCO, VOC ...).  `size`: side of the net's input, or
@@ -38,10 +39,12 @@ class Detector:
     Raises CfgError, WeightsError, DataError for names.
     """
 
-    def __init__(self, cfg: str | os.PathLike[str], weights: str | os.PathLike[str] | None = None,
+    def __init__(self, cfg: str | os.PathLike[str] | None = None, weights: str | os.PathLike[str] | None = None,
                  names: Names = None, *, size: int | tuple[int, int] | None = None, device: str = "cpu",
                  threads: int | None = None, lax: bool = False, partial: bool = False,
                  precision: str = "float32", calibration: Any = None):
+        if cfg is None:
+            cfg, weights = shipped.find(shipped.CFG), weights or shipped.find(shipped.WEIGHTS)
         cfg, weights = os.fspath(cfg), None if weights is None else os.fspath(weights)
         self.net = load(cfg, None if partial else weights, batch=1, size=size, device=device, lax=lax)
         if partial and weights is not None:

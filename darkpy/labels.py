@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from darkpy import datafile
+from darkpy import datafile, shipped
 from darkpy.errors import DataError
 from darkpy.vision.names import read_names
 
@@ -71,5 +70,5 @@ def folders(cfg: str | os.PathLike[str] | None) -> Iterator[Path]:
         yield Path(cfg).parent
         yield Path(cfg).parent.parent / "data"
     yield Path("data")
-    yield Path(__file__).parent.parent / "data"
-    yield Path(sys.prefix) / "share" / "darkpy" / "data"
+    for root in shipped.roots():
+        yield root / "data"

@@ -1,10 +1,10 @@
 #!/bin/sh
-# What `make demo` runs: boxes around the objects of one photo, with real weights.
+# What `make demo` runs: boxes around the things in a picture.
 #
 #     sh docs/demo.sh [PHOTO]
 #
-# With a folder of reference data (DARKPY_SHARED) its model and photo are used.  Else YOLOv3-tiny is downloaded, and the
-# photo has to be given: make demo PHOTO=my.jpg
+# Without a photo everything is here already: the network darkpy brings along, and a picture darkpy drew.  Photos need
+# a network that has learned from photos: the one of the reference data (DARKPY_SHARED), or YOLOv3-tiny, downloaded.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -21,21 +21,16 @@ if [ -n "$photo" ] && [ ! -f "$photo" ]; then
     exit 4
 fi
 
-if [ -f "$shared/models/yolo-fastest-1.1-xl.weights" ]; then
-    cfg=$shared/models/yolo-fastest-1.1-xl.cfg
-    weights=$shared/models/yolo-fastest-1.1-xl.weights
-    photo=${photo:-$shared/images/dog.jpg}
+if [ -z "$photo" ]; then
+    set -- darkpy detect -out "$out"
+elif [ -f "$shared/models/yolo-fastest-1.1-xl.weights" ]; then
+    model=$shared/models/yolo-fastest-1.1-xl
+    set -- darkpy detect "$model.cfg" "$model.weights" "$photo" --names data/coco.names -out "$out"
 else
-    cfg=cfg/yolov3-tiny.cfg
-    if [ -z "$photo" ]; then
-        echo "Which photo? The repository holds none. Run: make demo PHOTO=my.jpg" >&2
-        exit 4
-    fi
     echo "Downloading yolov3-tiny.weights (35 MB; kept for the next time) ..."
     weights=$(darkpy download yolov3-tiny)
+    set -- darkpy detect cfg/yolov3-tiny.cfg "$weights" "$photo" --names data/coco.names -out "$out"
 fi
-
-set -- darkpy detect "$cfg" "$weights" "$photo" --names data/coco.names -out "$out"
 echo "\$ $*"
 "$@"
 echo

@@ -21,6 +21,7 @@ def run(args: Args) -> int:
     from darkpy.detector import Detector
     from darkpy.tasks import detect as task
 
+    own = settle(args)
     if args.stretch and args.letterbox:
         raise UsageError("--letterbox and --stretch exclude each other")
     lists = {kind: getattr(args, kind) for kind in LISTS if getattr(args, kind)}
@@ -62,7 +63,28 @@ def run(args: Args) -> int:
                     task.save_labels(result, folder / f"{Path(result.path).stem}.txt")
     if draws and many and targets.taken:
         console.note(f"pictures are in {targets.folder}")
+    elif draws and own:
+        console.note(f"{targets.file if targets.folder is None else targets.folder} shows them")
     return failed.status
+
+
+def settle(args: Args) -> bool:
+    """Fill in what may be left out; True where it is the network that darkpy brings along.
+
+    `darkpy detect` alone shows that network at work on a picture of its own, `darkpy detect my.jpg` on others.
+    """
+    from darkpy import shipped
+    from darkpy.tasks.detect import is_images
+
+    words = [word for word in (args.cfg, args.weights, *args.image) if word is not None]
+    if words and (not is_images(words[0]) or (args.weights or "").endswith(".weights")):
+        if args.weights is None:
+            raise UsageError(f"weights is missing ({WEIGHTS.help}); without cfg and weights, images alone are looked "
+                             "at with the network darkpy brings along")
+        return False
+    args.cfg, args.weights = shipped.find(shipped.CFG), shipped.find(shipped.WEIGHTS)
+    args.image = words or [shipped.find(shipped.PICTURE)]
+    return True
 
 
 def read_by(args: Args, images: Any) -> list[str | None]:
@@ -126,7 +148,10 @@ def output(path: str) -> Iterator[TextIO]:
         text.detach()
 
 
-CFG = [Arg("cfg", "network description"), Arg("weights", "its parameters")]
+WEIGHTS = Arg("weights", "its parameters")
+CFG = [Arg("cfg", "network description"), WEIGHTS]
+OWN = [Arg("cfg", "network description; without cfg and weights: the network darkpy brings along, for scenes as darkpy "
+                  "synth draws them", required=False), Arg("weights", WEIGHTS.help, required=False)]
 IMAGE = Arg("image", "files, folders, patterns, .txt lists of paths, or - for paths on stdin; asked for if left out",
             required=False, many=True)
 OPTIONS = [
@@ -158,7 +183,7 @@ def command(words: Iterable[str], help: str, args: list[Arg], group: str) -> Com
 
 
 COMMANDS = [
-    command(["detect"], "find objects in images", [*CFG, IMAGE], "Use a network"),
+    command(["detect"], "find objects in images; alone: in a sample picture", [*OWN, IMAGE], "Use a network"),
     command(["detector", "test"], "find objects in images; class names from a .data file",
             [Arg("data", ".data file with names="), *CFG, IMAGE], "As in Darknet"),
     command(["yolo", "test"], "as detect, for YOLO v1", [*CFG, IMAGE], "As in Darknet"),

@@ -59,6 +59,12 @@ def find_images(arguments: Iterable[str]) -> list[str]:
     return found
 
 
+def is_images(word: str) -> bool:
+    """Whether an argument means images and not a cfg, to judge by its name: see `find_images`; "-" is stdin."""
+    ending = os.path.splitext(word)[1].lower()
+    return word == "-" or ending in IMAGES or ending == ".txt" or os.path.isdir(word)
+
+
 def check_outputs(outputs: Iterable[str], inputs: Iterable[str | None]) -> None:
     """UsageError where a file that will be written is also read, or is named for two things."""
     read = {os.path.realpath(path) for path in inputs if path}

@@ -23,7 +23,7 @@ from darkpy.layers.detections import Detections
 from darkpy.network import load
 from darkpy.pictures import OnError, Picture, batches, check_input
 from darkpy.result import Boxes, Result
-from darkpy.vision.boxes import correct_boxes
+from darkpy.vision.boxes import correct_boxes, letterbox_terms
 from darkpy.vision.nms import nms_sort
 
 
@@ -60,6 +60,9 @@ class Detector:
         self.names = class_names(names, cfg, counts[0])
         self.is_grid = any(head.kind == "detection" for head in self.heads)  # YOLO v1
         self._run = plan_for(self.net, not self.is_grid, threads, precision, calibration)
+        # on a GPU, where it finds the boxes too: but with a tree of classes, or for frames in the mean
+        layouts = [head.box_layout() for head in self.heads] if self.net.ops.on_device else []
+        self._layouts = layouts if all(layouts) else []
 
     def detect(self, sources: Any, thresh: float | None = None, nms: float | None = None, hier: float = 0.5,
                batch: int = 8, letterbox: bool | None = None, on_error: OnError | None = None,
@@ -97,7 +100,11 @@ class Detector:
         chosen = {} if nodes is None else {"map": nodes}
         names = self.names if nodes is None else [self.names[k] for k in nodes]
         start = time.perf_counter()
-        outputs = self._run(np.stack([p.x for p in pictures]))
+        x = np.stack([p.x for p in pictures])
+        if last.maxlen == 1 and self._layouts:
+            yield from self._on_device(pictures, x, thresh, nms, fit)
+            return
+        outputs = self._run(x)
         ms = (time.perf_counter() - start) * 1000 / len(pictures)
         for n, picture in enumerate(pictures):
             start = time.perf_counter()
@@ -109,6 +116,23 @@ class Detector:
             speed = {"preprocess": picture.ms, "inference": ms, "postprocess": (time.perf_counter() - start) * 1000}
             yield Result(boxes, names, picture.rgb, picture.path, speed)
 
+    def _on_device(self, pictures: list[Picture], x: np.ndarray, thresh: float, nms: float,
+                   fit: bool) -> Iterator[Result]:
+        """The same where boxes are decoded and thinned out on a GPU."""
+        start = time.perf_counter()
+        height, width = self.input_shape[1:]
+        terms = [letterbox_terms(*p.size, width, height) if fit else (0, 0, 1, 1, 1, 1) for p in pictures]
+        found = self._run.boxes(x, self._layouts, np.array(terms, np.float64), thresh, nms)  # type: ignore[union-attr]
+        ms = (time.perf_counter() - start) * 1000 / len(pictures)
+        for picture, (numbers, before, prob) in zip(pictures, found, strict=True):
+            start = time.perf_counter()
+            boxes, objectness = numbers[:, :4], numbers[:, 4]
+            # the order the whole list has behind suppression; an IoU above 1 there is none
+            order = nms_sort(boxes, objectness, before, 1)[1] if nms > 0 else np.arange(len(boxes))
+            kept = ranked(boxes, objectness, prob, order, thresh, picture.size)
+            speed = {"preprocess": picture.ms, "inference": ms, "postprocess": (time.perf_counter() - start) * 1000}
+            yield Result(kept, self.names, picture.rgb, picture.path, speed)
+
 
 def select(found: Detections, image_size: tuple[int, int], net_size: tuple[int, int], thresh: float, nms: float,
            fit: bool) -> Boxes:
@@ -119,8 +143,14 @@ def select(found: Detections, image_size: tuple[int, int], net_size: tuple[int, 
     order = np.arange(len(boxes))
     if nms > 0:
         prob, order = nms_sort(boxes, found.objectness, prob, nms)
+    return ranked(boxes, found.objectness, prob, order, thresh, image_size)
+
+
+def ranked(boxes: np.ndarray, objectness: np.ndarray, prob: np.ndarray, order: np.ndarray, thresh: float,
+           image_size: tuple[int, int]) -> Boxes:
+    """Every box of the image for every class it has above `thresh`, the most confident first, ties as in `order`."""
     row, class_id = np.nonzero(prob[order] > thresh)
     confidence = prob[order[row], class_id]
     best = np.argsort(-confidence, kind="stable")
     row, class_id = order[row[best]], class_id[best]
-    return Boxes(boxes[row], confidence[best], class_id, found.objectness[row], image_size)
+    return Boxes(boxes[row], confidence[best], class_id, objectness[row], image_size)

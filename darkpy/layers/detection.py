@@ -22,6 +22,7 @@ from darkpy.errors import UsageError
 from darkpy.layers.base import Array, Layer, LayerConfig, LayerProblem, Loss, NetInfo, flat, register
 from darkpy.layers.detections import Detections
 from darkpy.layers.heads import MAX_BOXES, MAX_CLASSES, box_loss
+from darkpy.ops.boxes import PLAIN, SQUARED, BoxLayout
 from darkpy.ops.spec import Shape
 from darkpy.ops.spec.head_loss import GRID_FIGURES
 
@@ -108,3 +109,11 @@ class Detection(Layer):
         if c.sqrt:
             boxes[:, 2:] **= 2
         return Detections(boxes, confidences[cell, k], prob[cell, k])
+
+    def box_layout(self) -> BoxLayout:
+        """The same for kernels."""
+        c = self.config
+        confidences = self.cells * c.classes
+        boxes = confidences + self.cells * c.num
+        return BoxLayout((c.side, c.side), np.ones((c.num, 2), np.float32), c.classes, True, (boxes, 4 * c.num, 4, 1),
+                         (confidences, c.num, 1), (0, c.classes, 0, 1), SQUARED if c.sqrt else PLAIN, gated=False)

@@ -33,6 +33,7 @@ from darkpy.layers.heads import (
     rows_of_truth,
     together,
 )
+from darkpy.ops.boxes import BoxLayout
 from darkpy.ops.spec import Shape
 from darkpy.ops.spec.head_loss import FIGURES
 
@@ -153,3 +154,12 @@ class Region(Layer):
             prob = prob * scale[:, None]
             prob[~(prob > thresh)] = 0
         return Detections(boxes, scale, prob, p[:, 4 : c.coords].copy() if c.coords > 4 else None)
+
+    def box_layout(self) -> BoxLayout | None:
+        """The same for kernels; None with a tree, whose classes depend on one another."""
+        c = self.config
+        _, h, w = self.out_shape
+        box = self.entries * h * w
+        return None if self.tree else BoxLayout(
+            (h, w), self.anchors, c.classes, False, (0, 1, box, h * w),
+            None if c.background else (c.coords * h * w, 1, box), ((c.coords + 1) * h * w, 1, box, h * w))

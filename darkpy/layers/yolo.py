@@ -33,6 +33,7 @@ from darkpy.layers.heads import (
     rows_of_truth,
     together,
 )
+from darkpy.ops.boxes import EXP, TWICE_SQUARED, BoxLayout
 from darkpy.ops.spec import Shape
 from darkpy.ops.spec.head_loss import FIGURES
 
@@ -101,6 +102,14 @@ class Yolo(Layer):
         prob = p[:, 5:] * p[:, 4:5]
         prob[~(prob > thresh)] = 0
         return Detections(boxes, p[:, 4].copy(), prob)
+
+    def box_layout(self) -> BoxLayout:
+        """The same for kernels."""
+        _, h, w = self.out_shape
+        box = self.entries * h * w
+        return BoxLayout((h, w), self.anchors[self.mask], self.config.classes, True, (0, 1, box, h * w),
+                         (4 * h * w, 1, box), (5 * h * w, 1, box, h * w),
+                         TWICE_SQUARED if self.config.new_coords else EXP)
 
 
 def check_mask(mask: list[int], num: int) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 
 from darkpy.layers.base import Layer, as_batch
 from darkpy.ops import spec
+from darkpy.ops.boxes import BoxLayout
 from darkpy.ops.signs import Signs
 from darkpy.ops.spec import SLOPES, Shape
 from darkpy.plan import memory, passes
@@ -265,3 +266,14 @@ class DevicePlan:
         x = as_batch(x, self.input_shape)
         with self.lock:
             return self.program(len(x))(x)
+
+    def boxes(self, x: np.ndarray, layouts: Sequence[BoxLayout], terms: np.ndarray, thresh: float,
+              nms: float) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """What `ops.cuda.boxes.kept` finds in the outputs, which stay on the device; `layouts` of all of them."""
+        from darkpy.ops.cuda.boxes import kept
+
+        x = as_batch(x, self.input_shape)
+        with self.lock:
+            program = self.program(len(x))
+            program.launch(x)
+            return kept(program.outputs, layouts, terms, thresh, nms)

@@ -100,12 +100,20 @@ def correct_boxes(
     odd remainder boxes are off by half an input pixel.  Published scores include that, so it stays.
     """
     x, y, w, h = (part.astype(np.float64) for part in _parts(boxes))
-    new_w, new_h = letterbox_size(image_w, image_h, net_w, net_h)
-    x = (x - (net_w - new_w) / 2 / net_w) / np.float32(new_w / net_w)
-    y = (y - (net_h - new_h) / 2 / net_h) / np.float32(new_h / net_h)
-    w = w * np.float32(net_w / new_w)
-    h = h * np.float32(net_h / new_h)
+    left, top, x_part, y_part, w_factor, h_factor = letterbox_terms(image_w, image_h, net_w, net_h)
+    x = (x - left) / x_part
+    y = (y - top) / y_part
+    w = w * w_factor
+    h = h * h_factor
     corrected = np.stack([x, y, w, h], axis=-1)
     if not relative:
         corrected *= (image_w, image_h, image_w, image_h)
     return corrected.astype(np.float32)
+
+
+def letterbox_terms(image_w: int, image_h: int, net_w: int, net_h: int) -> tuple[float, ...]:
+    """The margins at the left and the top, the image's parts of width and height, and what w and h are to be
+    multiplied with; all as fractions of the net's input, those after the margins rounded to float32."""
+    new_w, new_h = letterbox_size(image_w, image_h, net_w, net_h)
+    factors = (new_w / net_w, new_h / net_h, net_w / new_w, net_h / new_h)
+    return ((net_w - new_w) / 2 / net_w, (net_h - new_h) / 2 / net_h, *(float(np.float32(f)) for f in factors))

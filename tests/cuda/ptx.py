@@ -10,7 +10,8 @@ from types import SimpleNamespace
 from unittest import mock
 
 CAPABILITIES = ((8, 0), (9, 0))
-DOUBLE = ("_yolo_objects", "_region_objects", "_turn", "_finish", "fill_figures", "_detection", "_iseg_figures")
+DOUBLE = ("_yolo_objects", "_region_objects", "_turn", "_finish", "fill_figures", "_detection", "_iseg_figures",
+          "_decode_boxes")
 
 
 def toolkit():
@@ -37,7 +38,8 @@ def ptx(kernel, capability):
 def kernels():
     """All there are: those of ops, and of the products every one that ops may ask for."""
     import darkpy.ops.cuda
-    import darkpy.ops.cuda.bits  # noqa: F401
+    import darkpy.ops.cuda.bits
+    import darkpy.ops.cuda.boxes  # noqa: F401
     from darkpy.cuda import KERNELS
     from darkpy.ops.cuda import tile
 

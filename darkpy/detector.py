@@ -45,10 +45,8 @@ class Detector:
                  precision: str = "float32", calibration: Any = None):
         if cfg is None:
             cfg, weights = shipped.find(shipped.CFG), weights or shipped.find(shipped.WEIGHTS)
-        cfg, weights = os.fspath(cfg), None if weights is None else os.fspath(weights)
-        self.net = load(cfg, None if partial else weights, batch=1, size=size, device=device, lax=lax)
-        if partial and weights is not None:
-            self.net.load_weights(weights, partial=True)
+        cfg = os.fspath(cfg)
+        self.net = load(cfg, weights, batch=1, size=size, device=device, lax=lax, partial=partial)
         self.heads: list[Any] = [layer for layer in self.net.layers if hasattr(layer, "decode")]
         if not self.heads:
             raise ModelError(f"{cfg}: no detection layer ([yolo], [region] or [detection]): "

@@ -107,7 +107,8 @@ class Network:
 
     # -- weights files -----------------------------------------------------------------------------------------------
 
-    def load_weights(self, path: str | Path, cutoff: int | None = None, partial: bool = False) -> weights_file.Loaded:
+    def load_weights(self, path: str | os.PathLike[str], cutoff: int | None = None,
+                     partial: bool = False) -> weights_file.Loaded:
         """Read parameters and `seen` from a .weights file.
 
         `cutoff`: only the first so many layers; the file may hold more.  `partial`: missing or surplus bytes are no
@@ -120,7 +121,7 @@ class Network:
         self.reset_state()
         return loaded
 
-    def load_packed(self, path: str | Path) -> None:
+    def load_packed(self, path: str | os.PathLike[str]) -> None:
         """Read parameters and `seen` from a .dpk file.  Raises WeightsError, and then nothing has changed.
 
         The net then computes as before, but can neither be trained nor saved."""
@@ -370,12 +371,13 @@ def last_uses(wiring: Sequence[Sequence[int]]) -> dict[int, list[int]]:
     return freed
 
 
-def load(cfg: str | Path | Sequence[cfg_file.Section], weights: str | Path | None = None, batch: int | None = None,
-         size: int | tuple[int, int] | None = None, device: str = "cpu", lax: bool = False) -> Network:
+def load(cfg: str | Path | Sequence[cfg_file.Section], weights: str | os.PathLike[str] | None = None,
+         batch: int | None = None, size: int | tuple[int, int] | None = None, device: str = "cpu", lax: bool = False,
+         partial: bool = False) -> Network:
     """A Network from a .cfg file (or parsed sections) and, if given, a .weights or .dpk file.
 
     `batch` and `size` (side, or (height, width)) replace what the cfg says.  Without weights the parameters start as
-    for training.  Raises CfgError, WeightsError.
+    for training, and so do, with `partial`, those that a .weights file lacks.  Raises CfgError, WeightsError.
     """
     graph = read(cfg, batch, size, lax) if isinstance(cfg, (str, Path)) else build(list(cfg), batch, size, lax)
     if weights is None:
@@ -385,9 +387,9 @@ def load(cfg: str | Path | Sequence[cfg_file.Section], weights: str | Path | Non
         net = Network(graph, device, blank=True)
         net.load_packed(weights)
         return net
-    weights_file.check(weights, graph.layers)  # before memory is taken
-    net = Network(graph, device, blank=True)
-    net.load_weights(weights)
+    weights_file.check(weights, graph.layers, partial=partial)  # before memory is taken
+    net = Network(graph, device, blank=not partial)
+    net.load_weights(weights, partial=partial)
     return net
 
 

@@ -115,10 +115,8 @@ class Segmenter:
                  names: Names = None, *, size: int | tuple[int, int] | None = None, device: str = "cpu",
                  threads: int | None = None, lax: bool = False, partial: bool = False,
                  precision: str = "float32", calibration: Any = None):
-        cfg, weights = os.fspath(cfg), None if weights is None else os.fspath(weights)
-        self.net = load(cfg, None if partial else weights, batch=1, size=size, device=device, lax=lax)
-        if partial and weights is not None:
-            self.net.load_weights(weights, partial=True)
+        cfg = os.fspath(cfg)
+        self.net = load(cfg, weights, batch=1, size=size, device=device, lax=lax, partial=partial)
         self.input_shape = check_input(self.net.input_shape, cfg)
         last = self.net.layers[self.net.output_index]
         loss = last_loss(self.net)

@@ -79,9 +79,10 @@ def test_only_for_running(files, tmp_path):
 def test_a_classifier_takes_it(files):
     image = np.random.default_rng(0).integers(0, 255, (20, 30, 3)).astype(np.uint8)
     names = [f"class {i}" for i in range(10)]
-    a, b = (darkpy.Classifier(files / "net.cfg", files / name, names).classify(image)
-            for name in ("net.weights", "net.dpk"))
+    a, b, c = (darkpy.Classifier(files / "net.cfg", files / name, names, partial=partial).classify(image)
+               for name, partial in (("net.weights", False), ("net.dpk", False), ("net.dpk", True)))
     np.testing.assert_allclose(a.probabilities, b.probabilities, atol=1e-6)
+    np.testing.assert_array_equal(b.probabilities, c.probabilities)
 
 
 def signed(content):

@@ -6,7 +6,6 @@ an error.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +16,8 @@ from darkpy.datasets.labels import NUMBER
 from darkpy.datasets.paths import ImageList, label_path
 from darkpy.errors import DataError
 from darkpy.vision.textfile import PathLike, read_lines, show
+
+LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def read_numbers(path: PathLike, count: int) -> list[float]:
     found: list[float] = []
     for line_number, line in enumerate(read_lines(path, "a label file", LABEL_BYTES), 1):
         for word in line.split():
-            if len(word) > 40 or not NUMBER.fullmatch(word) or not math.isfinite(np.float32(word)):
+            if len(word) > 40 or not NUMBER.fullmatch(word) or abs(float(word)) > LARGEST:
                 raise DataError(f"{show(path)}:{line_number}: {ascii(word[:40])} is not a number")
             found.append(float(word))
     if len(found) != count:

@@ -66,10 +66,10 @@ class Limits:
         """
         mean, variance, scales, biases = (np.asarray(a, np.float64) for a in (mean, variance, scales, biases))
         factor = scales / np.sqrt(variance + eps)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             exact = mean - biases / factor
+            limit = exact.astype(np.float32)
         flipped = factor < 0
-        limit = exact.astype(np.float32)
         below = np.where(flipped, limit <= exact, limit < exact)  # flipped: only what is larger than `exact`
         limit = np.where(below, np.nextafter(limit, np.float32(np.inf)), limit)
         constant = np.where(biases >= 0, -np.inf, np.inf)

@@ -21,6 +21,7 @@ from darkpy.plan.narrow import Range
 
 FORMAT = "darkpy calibration 1"
 MAX_BYTES = 1 << 20
+LARGEST = float(np.finfo(np.float32).max)
 REMEDY = "calibrate again"
 
 
@@ -84,7 +85,7 @@ def checked(pair: object) -> Range:
     if not isinstance(pair, list) or len(pair) != 2:
         raise ValueError(f"{str(pair)[:40]!r} is no range")
     low, high = (float(v) for v in pair)
-    if not (math.isfinite(low) and math.isfinite(high) and low <= high):
+    if not -LARGEST <= low <= high <= LARGEST:
         raise ValueError(f"{low:g} to {high:g} is no range")
     return low, high
 

@@ -256,6 +256,7 @@ GOOD = '{"format": "darkpy calibration 1", "seen": 0, "images": 1, "layers": [[-
 @pytest.mark.parametrize("text, problem", [
     ("", "is no calibration"), ("[]", "its format is not"), (GOOD.replace(" 1\"", " 2\""), "its format is not"),
     (GOOD.replace("[-1, 2]", "[2, 1]"), "2 to 1 is no range"), (GOOD.replace("2]", "1e999]"), "is no range"),
+    (GOOD.replace("2]", "1e39]"), "is no range"),
     (GOOD.replace("[-1, 2]", "7"), "'7' is no range"), (GOOD.replace('"seen": 0, ', ""), "lacks 'seen'"),
     (GOOD.replace("-1", '"x"'), "is no calibration"), (GOOD.replace("[[-1, 2], null]", "3"), "is no calibration"),
     ("[" * 100000, "is no calibration"), (GOOD + " " * (1 << 20), "larger than"), ("\xff", "is no calibration"),

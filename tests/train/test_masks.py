@@ -169,6 +169,9 @@ def test_refusals(darkpy, place):
         (place / "labels" / f"{k}.txt").write_text("1 2 3\n")
     assert "class 7 is not among 0 to 1" in darkpy("train", "d.data", "segmenter.cfg").err
     assert "3 numbers where the net gives 2" in darkpy("regressor", "train", "d.data", "regressor.cfg").err
+    for k in range(4):
+        (place / "labels" / f"{k}.txt").write_text("1 1e39\n")
+    assert "'1e39' is not a number" in darkpy("regressor", "train", "d.data", "regressor.cfg").err
 
 
 def test_check_and_lint(darkpy, place):

@@ -193,7 +193,7 @@ def binary(repeats: int) -> None:
     report(rows)
 
 
-def training(name: str, size: int, batch: int, repeats: int) -> None:
+def training(name: str, size: int, batch: int, repeats: int, peers: bool) -> None:
     """Whole steps: upload, forward, loss, backward, update."""
     net = net_of(name, size, batch, "cuda")
     random = np.random.default_rng(0)
@@ -207,9 +207,20 @@ def training(name: str, size: int, batch: int, repeats: int) -> None:
         net.backward()
         net.update(1e-6, 0.9, 5e-4)
 
-    ms = timed(step, repeats)
-    print(f"\ntraining {name} {size}x{size}, batch {net.batch}: {ms:.1f} ms a step, "
-          f"{net.batch / ms * 1e3:.1f} images/s")
+    rows = [Row("darkpy", timed(step, repeats))]
+    if peers:
+        import torch
+
+        from bench.peers.pytorch_training import Step
+
+        source = net_of(name, size, batch, "cpu")
+        for kind in ("fp32", "tf32"):
+            torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = kind == "tf32"
+            torch.backends.cudnn.benchmark = True
+            rows.append(Row(f"PyTorch {kind}", with_torch(Step(graph.read(source), source, x, "cuda"), repeats)))
+    print(f"\ntraining {name} {size}x{size}, batch {net.batch}: a step; images/s: "
+          + ", ".join(f"{row.what} {net.batch / row.ms * 1e3:.1f}" for row in rows))
+    report(rows)
 
 
 def report(rows: list[Row]) -> None:
@@ -239,7 +250,7 @@ def main() -> int:
         inference(name, size, options.batch, options.repeats, peers)
     products(options.repeats, peers)
     binary(options.repeats)
-    training(*TRAINED, options.train_batch, max(options.repeats // 3, 3))
+    training(*TRAINED, options.train_batch, max(options.repeats // 3, 3), peers)
     return 0
 
 

@@ -28,10 +28,10 @@ def test_the_whole_benchmark(monkeypatch, capsys):
     gpu.products(1, peers=False)
     monkeypatch.setattr(gpu, "SIGNS", (1, 3, 4))
     gpu.binary(1)
-    gpu.training("tiny", 8, 2, 1)
+    gpu.training("tiny", 8, 2, 1, peers=False)
     out = capsys.readouterr().out
     assert re.search(r"tiny 8x8, batch 1: differs from the reference by \d", out)
-    assert "product 5 x 8 x 7: " in out and "1000.0 images/s" in out
+    assert "product 5 x 8 x 7: " in out and "images/s: darkpy 1000.0" in out
     assert float(re.search(r"differs by (\S+)", out)[1]) < 1e-6
 
 

@@ -38,7 +38,7 @@ class BinaryConfig(LayerConfig):
     clamp: bool = opt(False)  # weights are kept in [-1, 1]
     wbits: int = opt(1, low=1, high=MAX_BITS)
     abits: int = opt(1, low=1, high=MAX_BITS)
-    binary_grad: str = opt("none", words=("none", "max", "mean"))  # signs of dy, times one number an image, make dx
+    binary_grad: str = opt("none", words=("none", "max"))  # max: dx comes of the signs of dy
 
 
 ONLY_BINARY = [f.name for f in dataclasses.fields(BinaryConfig)
@@ -104,8 +104,7 @@ class Binary:
 
     def weighted_gradient(self, ops: Any, dz: Array) -> Array:
         """What stands for dz in the convolution that gives the inputs' gradient."""
-        how = self.config.binary_grad
-        return dz if how == "none" else ops.binarize_gradient(dz, scale=how)
+        return ops.binarize_gradient(dz) if self.config.binary_grad == "max" else dz
 
     def inputs_backward(self, ops: Any, dx: Array, x: Array, dk: Array | None) -> Array:
         """Gradient of the real inputs x, given those of their signs and of K: the sign counts as the identity between

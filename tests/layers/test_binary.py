@@ -20,7 +20,7 @@ CASES = [case("convolutional", shape, gradient=False, **({"activation": "linear"
     ((4, 7, 5), {"filters": 6, "xnor": 1, "xnor_mode": "paper", "groups": 2, "stride": 2, "batch_normalize": 1}),
     ((4, 7, 8), {"filters": 2, "xnor": 1, "beta": 1, "dilation": 2, "alpha": "none"}),
     ((5, 6, 4), {"filters": 3, "xnor": 1, "ste": "none", "alpha": "learned", "binary_grad": "max"}),
-    ((5, 6, 4), {"filters": 3, "binary": 1, "binary_grad": "mean"}),
+    ((5, 6, 4), {"filters": 3, "binary": 1, "binary_grad": "max"}),
     ((5, 6, 4), {"filters": 3, "xnor": 1, "wbits": 2, "abits": 3, "xnor_mode": "paper"}),
 )]
 
@@ -149,8 +149,13 @@ def test_binary_gradient():
     dy[:, :, 0] = 0
     plain, _, _ = trained({"binary": 1}, x, dy)
     layer, dx, _ = trained({"binary": 1, "binary_grad": "max"}, x, dy)
-    signs = np.sign(dy) * np.abs(dy).max((1, 2, 3), keepdims=True)
-    assert (signs[:, :, 0] == 0).all()
+    signs = reference.binarize_gradient(dy)
+    assert (np.sign(signs) == np.sign(dy)).all()
+    share = np.abs(signs) / np.abs(dy).max((2, 3), keepdims=True)
+    np.testing.assert_allclose(share[:, :, 1:], np.broadcast_to(share[:, :1, 1:], share[:, :, 1:].shape))
+    for factor in (0.99, 1.01):  # at any place
+        assert (np.square(dy - factor * signs).sum(1)[:, 1:] > np.square(dy - signs).sum(1)[:, 1:]).all()
+    assert (reference.binarize_gradient(np.zeros((2, 3, 4, 5))) == 0).all()
     w = layer.params["weights"]
     binary = np.sign(w) * np.abs(w).mean((1, 2, 3), keepdims=True)
     np.testing.assert_allclose(dx, reference.conv_dx(signs, binary, size=(5, 4), pad=1))

@@ -108,24 +108,35 @@ def scale_maps_dk(dk, dy, z, *, groups=1):
 
 
 @njit(parallel=True)
-def gradient_signs(y, dy, largest):
-    """y (N, n) <- the signs of dy times its largest size in each row, or times its mean size."""
-    n, size = dy.shape
-    for t in prange(n):
-        number, total = np.float32(0), 0.0
+def gradient_signs(y, dy):
+    """y (N, C, n) <- the signs of dy times a number for each map and one for each place."""
+    n, c, size = dy.shape
+    for image in prange(n):
+        shares = np.zeros(c, np.float32)
+        for channel in range(c):
+            for i in range(size):
+                shares[channel] = max(shares[channel], abs(dy[image, channel, i]))
+        largest = shares.max()
+        if largest > 0:
+            shares /= largest
+        products, squares = np.zeros(size, np.float32), np.zeros(size, np.float32)
+        for channel in range(c):
+            share = shares[channel]
+            for i in range(size):
+                v = abs(dy[image, channel, i])
+                products[i] += share * v
+                squares[i] += share * share if v > 0 else np.float32(0)
         for i in range(size):
-            v = abs(dy[t, i])
-            number = max(number, v)
-            total += v
-        if not largest:
-            number = np.float32(total / size)
-        for i in range(size):
-            v = dy[t, i]
-            y[t, i] = number if v > 0 else -number if v < 0 else np.float32(0)
+            products[i] /= squares[i] if squares[i] > 0 else np.float32(1)
+        for channel in range(c):
+            for i in range(size):
+                v, number = dy[image, channel, i], shares[channel] * products[i]
+                y[image, channel, i] = number if v > 0 else -number if v < 0 else np.float32(0)
 
 
-def binarize_gradient(y, dy, *, scale):
-    gradient_signs(y.reshape(len(y), -1), dy.reshape(len(dy), -1), scale == "max")
+def binarize_gradient(y, dy):
+    shape = (*dy.shape[:2], -1)
+    gradient_signs(y.reshape(shape), dy.reshape(shape))
 
 
 KERNELS = {"quantize": quantize, "hardtan_gate": hardtan_gate, "input_scales": input_scales,

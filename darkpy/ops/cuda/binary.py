@@ -163,21 +163,37 @@ def _scale_maps_dk(dk, dy, z, channels, size, n):
         dk[i] = total
 
 
-@kernel("FFii", TEAM)
-def _binarize_gradient(y, dy, item, largest):
-    """A team for each image."""
+@kernel("FFi", TEAM)
+def _map_sizes(largest, dy, size):
+    """A team for each map: its largest |dy|."""
     scratch = cuda.shared.array(TEAM, np.float32)
-    t, base = cuda.threadIdx.x, cuda.blockIdx.x * item
-    total, best = ZERO, ZERO
-    for i in range(t, item, TEAM):
-        size = abs(dy[base + i])
-        total += size
-        best = max(best, size)
-    total = team_sum(scratch, t, total) / np.float32(item)
-    best = team_max(scratch, t, best)
-    number = best if largest else total
-    for i in range(t, item, TEAM):
-        y[base + i] = sign(dy[base + i]) * number
+    t, base = cuda.threadIdx.x, cuda.blockIdx.x * size
+    best = ZERO
+    for i in range(t, size, TEAM):
+        best = max(best, abs(dy[base + i]))
+    largest[cuda.blockIdx.x] = team_max(scratch, t, best)
+
+
+@kernel("FFFiii")
+def _binarize_gradient(y, dy, maps, channels, size, n):
+    """A thread for each place of each image."""
+    for i in range(cuda.grid(1), n, cuda.gridsize(1)):
+        first = i // size * channels
+        base = first * size + i % size
+        largest = ZERO
+        for c in range(channels):
+            largest = max(largest, maps[first + c])
+        if largest == ZERO:
+            largest = ONE
+        product, square = ZERO, ZERO
+        for c in range(channels):
+            size_of, share = abs(dy[base + c * size]), maps[first + c] / largest
+            product += share * size_of
+            if size_of > ZERO:
+                square += share * share
+        number = product / square / largest if square > ZERO else ZERO
+        for c in range(channels):
+            y[base + c * size] = sign(dy[base + c * size]) * maps[first + c] * number
 
 
 def quantize(y: Array, x: Array, *, bits: int = 1) -> None:
@@ -241,8 +257,11 @@ def scale_maps_dk(dk: Array, dy: Array, z: Array, *, groups: int = 1) -> None:
     _scale_maps_dk(dk.size, dk.data, dy.data, z.data, z.shape[1] // groups, plane(z), dk.size)
 
 
-def binarize_gradient(y: Array, dy: Array, *, scale: str) -> None:
-    _binarize_gradient.blocks(dy.shape[0], y.data, dy.data, dy.item, int(scale == "max"))
+def binarize_gradient(y: Array, dy: Array) -> None:
+    images, channels = dy.shape[:2]
+    maps = Array((images, channels))
+    _map_sizes.blocks(images * channels, maps.data, dy.data, plane(dy))
+    _binarize_gradient(images * plane(dy), y.data, dy.data, maps.data, channels, plane(dy), images * plane(dy))
 
 
 KERNELS = {"quantize": quantize, "quantize_weights": quantize_weights, "filter_scales": filter_scales,

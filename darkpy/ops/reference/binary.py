@@ -81,7 +81,11 @@ def scale_maps_dk(dy, z, *, groups=1):
     return (dy * z).reshape(n, groups, -1, h, w).sum(axis=2)
 
 
-def binarize_gradient(dy, *, scale):
-    size = np.abs(dy).reshape(len(dy), -1)
-    numbers = size.max(axis=1) if scale == "max" else size.mean(axis=1)
-    return np.sign(dy) * by_filter(numbers, dy)
+def binarize_gradient(dy):
+    size = np.abs(dy)
+    maps = size.max(axis=(2, 3), keepdims=True)
+    largest = maps.max(axis=1, keepdims=True)
+    shares = maps / np.where(largest > 0, largest, 1)  # M, so that its squares are no smaller than they must be
+    squares = (shares**2 * (size > 0)).sum(axis=1, keepdims=True)
+    places = (size * shares).sum(axis=1, keepdims=True) / np.where(squares > 0, squares, 1)
+    return np.sign(dy) * shares * places

@@ -92,6 +92,9 @@ def scale_maps_dk(dy, z, *, groups=1):
 
 
 @op
-def binarize_gradient(dy, *, scale):
-    """Signs of dy times one number for each image: `scale` max is max|dy|, mean is mean|dy|.  0 stays 0."""
+def binarize_gradient(dy):
+    """sign(dy) * M * P: M the largest |dy| of each map, P a number for each place, by which M * P is nearest to |dy|.
+
+    Nearest in the sum of squares over the channels whose dy is not 0; a 0 stays 0.
+    """
     return same(dy)

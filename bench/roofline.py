@@ -64,7 +64,7 @@ def draw(told: Explanation, copied: float, title: str, path: Path) -> None:
     figure, axis = plt.subplots(figsize=(9, 5.5))
     steps = [s for s in told.steps if s.flops and family(s)]
     xs = np.array([s.flops / s.nbytes for s in steps])
-    span = np.array([xs.min() / 1.5, xs.max() * 1.5])
+    span = np.geomspace(xs.min() / 3, xs.max() * 1.5, 200)
     for index, (name, times) in enumerate(LIMITS.items()):
         some = [k for k, s in enumerate(steps) if family(s) == name]
         if not some:
@@ -74,9 +74,9 @@ def draw(told: Explanation, copied: float, title: str, path: Path) -> None:
         axis.scatter(xs[some], [steps[k].flops / steps[k].seconds / 1e9 for k in some],
                      s=[max(12, 4e3 * steps[k].seconds / told.seconds) for k in some], color=colour, alpha=0.55,
                      label=f"{name}: {1e3 * sum(steps[k].seconds for k in some):.1f} ms")
-    axis.set(xscale="log", yscale="log", xlim=span, xlabel="FLOP of a direct convolution per byte of maps and weights",
-             ylabel="GFLOP/s", title=title)
-    axis.legend(loc="lower right", title="area: share of the time; lines: limits")
+    axis.set(xscale="log", yscale="log", xlim=span[[0, -1]], ylabel="GFLOP/s", title=title,
+             xlabel="FLOP of a direct convolution per byte of maps and weights")
+    axis.legend(loc="upper left", title="area: share of the time; lines: limits")
     axis.grid(alpha=0.3, which="both")
     figure.tight_layout()
     figure.savefig(path, dpi=90)

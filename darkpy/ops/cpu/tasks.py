@@ -175,13 +175,16 @@ def _run_sequence(threads, counts, addresses, slots, counters, give_way):
     for index in prange(threads):
         thread = np.int64(index)
         for s in range(len(counts)):
-            taken = counters + s * 2 * LINE * 8
-            done = taken + LINE * 8
-            t = _add(taken, 1)
-            while t < counts[s]:
-                call(addresses[s], (t, thread, slots[s]))
-                _add(done, 1)
-                t = _add(taken, 1)
+            done = counters + s * (threads + 1) * LINE * 8
+            for k in range(threads):  # its own share first, then what others have left
+                owner = (thread + k) % threads
+                taken = done + (owner + 1) * LINE * 8
+                first, last = counts[s] * owner // threads, counts[s] * (owner + 1) // threads
+                t = first + _add(taken, 1)
+                while t < last:
+                    call(addresses[s], (t, thread, slots[s]))
+                    _add(done, 1)
+                    t = first + _add(taken, 1)
             looks = 0
             while _look(done) < counts[s]:
                 looks += 1
@@ -192,17 +195,22 @@ def _run_sequence(threads, counts, addresses, slots, counters, give_way):
 class Sequence:
     """Tasks one after the other inside one parallel loop: [(count, address of the task, address of its slots)].
 
-    Threads take the parts of a task as they come free and wait for the last one before they begin the next task.  So
-    there is one wake-up for all of them, and a thread that loses its core for a while only takes fewer parts.  No
-    thread counts on another being there: one alone does everything.
+    A thread takes the parts of a task that are its own, the same share of every task, so that it finds in its cache
+    what it wrote there; then it takes what the others have left, and waits for the last part before it begins the next
+    task.  So there is one wake-up for all of them, and a thread that loses its core for a while only takes fewer
+    parts.  No thread counts on another being there: one alone does everything.
     """
 
     def __init__(self, steps: list[tuple[int, int, int]]):
         table = np.array(steps, np.int64).reshape(-1, 3)
         self.counts, self.addresses, self.slots = (np.ascontiguousarray(table[:, i]) for i in range(3))
-        self.counters = np.zeros(len(steps) * 2 * LINE + LINE, np.int64)
-        self.start = self.counters.ctypes.data + -self.counters.ctypes.data % (LINE * 8)
+        self.counters = np.zeros(0, np.int64)
 
     def run(self, threads: int) -> None:
-        self.counters[:] = 0
-        _run_sequence(threads, self.counts, self.addresses, self.slots, self.start, YIELD)
+        size = (len(self.counts) * (threads + 1) + 1) * LINE
+        if len(self.counters) == size:
+            self.counters[:] = 0
+        else:
+            self.counters = np.zeros(size, np.int64)
+        start = self.counters.ctypes.data + -self.counters.ctypes.data % (LINE * 8)
+        _run_sequence(threads, self.counts, self.addresses, self.slots, start, YIELD)

@@ -288,11 +288,11 @@ class Depthwise(Kernel):
         p, q = np.indices((conv.kernel, conv.kernel)).reshape(2, -1)
         tap = (p * conv.dilation - conv.pad) * row + (q * conv.dilation - conv.pad) * PIXEL
         table = np.ascontiguousarray((tap + np.arange(y.blocks)[:, None] * block).astype(np.int64))
-        bands = max(1, min(oh, -(-4 * threads_allowed() // (n * y.blocks))))
+        bands = min(oh, max(4 * threads_allowed() // n, 1))  # rows as in the convolutions around
         shape = Shape(rows_for(ow), 1, 1, conv.stride[1], depthwise=1)
         slots = arguments(
             self.weights.ctypes.data, self.weights[0].nbytes, table.ctypes.data, table.shape[1], table.strides[0],
             bias.ctypes.data, (base, image, conv.stride[1] * PIXEL, conv.stride[0] * row), memory.place(y), res, oh,
-            ow, y.blocks, bands, y.blocks, y.border, conv.slope, conv.after, tile_function(shape).address, shape.rows,
+            ow, y.blocks, bands, 1, y.border, conv.slope, conv.after, tile_function(shape).address, shape.rows,
             1, PIXEL, PIXEL, 0, conv.finish, NO_POOL, PLAIN)
-        return [Call(n * y.blocks * bands, direct.direct(), slots, (table, bias, self.weights))]
+        return [Call(n * bands, direct.direct(), slots, (table, bias, self.weights))]

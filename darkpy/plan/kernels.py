@@ -68,12 +68,16 @@ class ToBlocked(Kernel):
 
 
 class FromBlocked(Kernel):
+    """A planar array; `tables`, if any, say how channels are activated on the way: see `transpose_out`."""
+
     algorithm = "to planar"
+    tables: np.ndarray | None = None  # (blocks, 3, 16)
 
     def bind(self, memory: Any) -> list[Call]:
         x, y = self.reads[0], memory.array(self.out)
-        slots = arguments(memory.place(x), y.ctypes.data, y.shape[1:], x.blocks)
-        return [Call(y.shape[0] * x.blocks, maps.from_blocked(), slots)]
+        tables = self.tables.ctypes.data if self.tables is not None else 0
+        slots = arguments(memory.place(x), y.ctypes.data, y.shape[1:], x.blocks, tables)
+        return [Call(y.shape[0] * x.blocks, maps.from_blocked(), slots, (self.tables,))]
 
 
 class PadPlanar(Kernel):

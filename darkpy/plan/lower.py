@@ -15,7 +15,7 @@ from darkpy.ops.cpu.bitmaps import HALF
 from darkpy.ops.cpu.functions import FUNCTIONS, NOT_AT_ZERO
 from darkpy.ops.signs import Signs
 from darkpy.ops.spec import SLOPES, Shape
-from darkpy.plan import choose, convolution, kernels, passes
+from darkpy.plan import choose, convolution, heads, kernels, passes
 from darkpy.plan.binary import InputScales, Limits, OneBit, PackSigns, PoolBits, Xnor, stays_binary, takes_bits
 from darkpy.plan.blocked import FLOAT, LANES, Bits, Blocked, Form
 from darkpy.plan.convolution import Conv, Packed
@@ -347,6 +347,20 @@ class Lowering:
         """Whether all of a's first rows and columns have a partner in b, and b adds nothing to unused lanes of a."""
         (_, c1, h1, w1), (_, c2, h2, w2) = a, b
         return w2 >= w1 and (min(h1, h2) - 1) * (w2 // w1) < h2 and (c2 <= c1 or c1 % LANES == 0)
+
+    def lower_yolo_activate(self, step: Step) -> bool:
+        return self.head(step, heads.YoloHead)
+
+    def lower_region_activate(self, step: Step) -> bool:
+        return self.head(step, heads.RegionHead)
+
+    def head(self, step: Step, kind: Any) -> bool:
+        x = step.args[0]
+        if x not in self.maps:
+            return False
+        self.steps.append(kind(step.layer, self.as_map(x, step.layer), step.outs[0], **step.kw))
+        self.planar.update(step.outs)
+        return True
 
     def lower_concat(self, step: Step) -> bool:
         """Routes copy nothing: the parts move into the whole, unless one lies elsewhere already."""

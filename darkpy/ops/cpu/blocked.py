@@ -16,6 +16,7 @@ from numba import types
 
 from darkpy.jit import intrinsic
 from darkpy.ops.cpu.direct import clear_edges
+from darkpy.ops.cpu.functions import Functions
 from darkpy.ops.cpu.tasks import call, get_float, ints, number, put_float, task
 from darkpy.ops.cpu.tile import BYTES, LANES, copy_vector
 from darkpy.ops.cpu.vector import SIZES, Emit
@@ -99,18 +100,33 @@ def transpose_in(context, target, source, plane):
 
 
 @intrinsic
-def transpose_out(context, target, source, plane):
-    """16 vectors of channels to 16 pixels of 16 planes (`plane` bytes apart)."""
+def transpose_out(context, target, source, plane, channels, pixels, table):
+    """Vectors of channels of up to 16 pixels to rows of up to 16 planes (`plane` bytes apart).
+
+    `table` (0: none) is the address of three vectors: where the first is 1 the logistic is taken; the others are a
+    factor and a summand.  Vectors of more pixels than there are may be read."""
 
     def generate(cx, builder, _, args):
-        target, source, plane = args
-        e = Emit(builder)
+        target, source, plane, channels, pixels, table = args
+        e = Functions(builder)
+
+        def put(rows: list[Any]) -> None:
+            mask = e.below(pixels)
+            for c, row in enumerate(e.transposed(rows)):
+                with builder.if_then(builder.icmp_signed(">", channels, e.whole(c))):
+                    e.store_some(row, e.scaled(target, plane, c), mask)
+
         rows = [e.load(e.at(source, p * BYTES)) for p in range(LANES)]
-        for c, row in enumerate(e.transposed(rows)):
-            e.store(row, e.scaled(target, plane, c))
+        with builder.if_else(builder.icmp_signed("!=", table, e.whole(0))) as (activated, plain):
+            with activated:
+                some, factor, summand = (e.load(e.at(table, i * BYTES)) for i in range(3))
+                taken = builder.fcmp_ordered(">", some, e.constant(0))
+                put([e.fma(builder.select(taken, e.logistic(x), x), factor, summand) for x in rows])
+            with plain:
+                put(rows)
         return cx.get_dummy_value()
 
-    return types.void(types.int64, types.int64, types.int64), generate
+    return types.void(*[types.int64] * 6), generate
 
 
 # Arguments of the tasks below begin with maps: (address of pixel 0,0; bytes from image to image, block to block, row to
@@ -148,25 +164,21 @@ def to_blocked() -> Any:
 
 @cache
 def from_blocked() -> Any:
-    """One block of an image, to planar: src; address of y; C, H, W; blocks."""
+    """One block of an image, to planar: src; address of y; C, H, W; blocks; tables of `transpose_out`, one for each
+    block (0: none)."""
 
     @task
     def from_blocked(t, thread, p):
         src, src_image, src_block, src_row = ints(p, 0, 4)
-        y, c, h, w, blocks = ints(p, 4, 5)
+        y, c, h, w, blocks, tables = ints(p, 4, 6)
         image, block = t // blocks, t % blocks
         plane = src + image * src_image + block * src_block
         target = y + (image * c + block * LANES) * h * w * 4
-        full = block * LANES + LANES <= c
+        table = tables + block * 3 * BYTES if tables != 0 else 0
         for i in range(h):
-            j = 0
-            while full and j + LANES <= w:
-                transpose_out(target + (i * w + j) * 4, plane + i * src_row + j * BYTES, h * w * 4)
-                j += LANES
-            for k in range(j, w):
-                for lane in range(min(LANES, c - block * LANES)):
-                    put_float(target + (lane * h * w + i * w + k) * 4,
-                              get_float(plane + i * src_row + k * BYTES + 4 * lane))
+            for j in range(0, w, LANES):
+                transpose_out(target + (i * w + j) * 4, plane + i * src_row + j * BYTES, h * w * 4, c - block * LANES,
+                              w - j, table)
 
     return from_blocked
 

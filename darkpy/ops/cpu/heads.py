@@ -1,10 +1,14 @@
 """Activations of the detection heads.  The planes of an entry are contiguous, so all inner loops run along them."""
 
 import math
+from functools import cache
+from typing import Any
 
 import numpy as np
+from numba import carray
 
 from darkpy.jit import njit, prange
+from darkpy.ops.cpu.tasks import floats, get_word, ints, task
 
 LOG2_E = np.float32(1 / math.log(2))
 LN2_HIGH, LN2_LOW = np.float32(0.693359375), np.float32(math.log(2) - 0.693359375)  # the first has few digits: exact n*
@@ -126,6 +130,28 @@ def _region_logistic(y, x, raw):
             affine(y[i, entry], x[i, entry], one, zero)
         else:
             logistic(y[i, entry], x[i, entry], one, zero)
+
+
+@cache
+def softmax_groups() -> Any:
+    """Task of plans: softmax in place over each group of entries, for up to PIECE pixels of an anchor: address of
+    y (N*anchors, entries, pixels); entries; pixels; first entry of the first group; address of the groups' sizes, and
+    how many."""
+
+    @task
+    def softmax_groups(t, thread, p):
+        y, entries, size, start, groups, count = ints(p, 0, 6)
+        pieces = (size + PIECE - 1) // PIECE
+        i, a = t // pieces, t % pieces * PIECE
+        b = min(a + PIECE, size)
+        highest, total = np.empty(b - a, np.float32), np.empty(b - a, np.float32)
+        planes = carray(floats(y + i * entries * size * 4), (entries, size))
+        for g in range(count):
+            stop = start + get_word(groups + g * 8)
+            softmax(planes, planes, start, stop, a, b, highest, total)
+            start = stop
+
+    return softmax_groups
 
 
 def region_activate(y, x, *, anchors, coords, classes, softmax_classes, background, groups=()):

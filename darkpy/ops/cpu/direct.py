@@ -90,11 +90,8 @@ def direct() -> Any:
                 if pairs != 0:
                     out, out_block = pairs + thread * pbytes + i % 2 * ow * BYTES, 2 * ow * BYTES
                 extra = res + image * res_image + block * vectors * res_block + i * res_row if res != 0 else 0
-                for j in range(0, ow, rows):
-                    r = extra + j * pixel if extra != 0 else 0
-                    call(tile, (n, offsets + block * per_block, a + j * src_pixel, panel,
-                                records + block * vectors * record, slope, r, res_block, after, out + j * pixel,
-                                out_block, min(rows, ow - j)))
+                call(tile, (n, offsets + block * per_block, a, panel, records + block * vectors * record, slope,
+                            extra, res_block, after, out, out_block, ow))
                 if finish != 0:
                     for v in range(vectors):
                         call(finish, (out + v * out_block, out + v * out_block, ow))

@@ -79,6 +79,11 @@ class Shape(NamedTuple):
     y: str = "float32"
 
     @property
+    def stride(self) -> int:
+        """Bytes of input from one output pixel to the next."""
+        return self.step * (LANES * SIZES[self.x] if self.depth > 1 or self.depthwise else 4)
+
+    @property
     def record(self) -> int:
         """Vectors of numbers that the epilogue reads for each block of filters: the bias; with uint8 input a factor of
         the sums; with uint8 output a factor and a summand of the residual, and the zero of the output."""
@@ -86,8 +91,7 @@ class Shape(NamedTuple):
 
 
 def _emit_sums(e: Emit, shape: Shape, n: Any, offsets: Any, a: Any, b: Any) -> list[list[Any]]:
-    rows, vectors, depth, step, _, depthwise, stored, _ = shape
-    stride = step * (LANES * SIZES[stored] if depth > 1 or depthwise else 4)  # bytes from pixel to pixel
+    rows, vectors, depth, _, _, depthwise, stored, _ = shape
     multiply = "float32" if depthwise else stored  # vectors of channels are multiplied as floats
     zero = ir.Constant(WHOLES, [0] * LANES) if multiply == "uint8" else e.constant(0)
 
@@ -98,7 +102,7 @@ def _emit_sums(e: Emit, shape: Shape, n: Any, offsets: Any, a: Any, b: Any) -> l
         for c in range(depth):
             w = [e.load(e.at(weights, (c * vectors + v) * BYTES)) for v in range(vectors)]
             for p in range(rows):
-                address = e.at(at, p * stride + 4 * c)
+                address = e.at(at, p * shape.stride + 4 * c)
                 x = e.load(address, stored) if depthwise else e.splat(e.scalar(address))
                 sums[p] = [e.dot(x, w[v], sums[p][v], multiply) for v in range(vectors)]
         return [s for row in sums for s in row]
@@ -119,9 +123,9 @@ def _emit_store(e: Emit, sums: list[list[Any]], zero: Any, target: Any, block: A
 @intrinsic(prefer_literal=True)
 def _tile(context, rows, vectors, depth, step, epilogue, depthwise, xtype, ytype, n, offsets, a, b, bias, slope,
           residual, rblock, after, out, oblock, count):
-    """One tile.  Addresses are bytes as int64: `a` the first pixel's input, `b` its weights, `bias` a record of numbers
-    for each block, `residual` (0: none; of the type of the output) and `out` the first pixel of the first block,
-    blocks `rblock` and `oblock` bytes apart.  Only `count` pixels are stored.
+    """`count` pixels of a row, tile by tile.  Addresses are bytes as int64: `a` the first pixel's input, `b` its weights,
+    `bias` a record of numbers for each block, `residual` (0: none; of the type of the output) and `out` the first pixel
+    of the first block, blocks `rblock` and `oblock` bytes apart.
     y = rectify(rectify(sum + bias, slope) + residual, after), the second rectifier only where there is a residual."""
     constants = (rows, vectors, depth, step, epilogue, depthwise, xtype, ytype)
     shape = Shape(*(c.literal_value for c in constants))
@@ -134,47 +138,56 @@ def _tile(context, rows, vectors, depth, step, epilogue, depthwise, xtype, ytype
     def generate(cx, builder, _, args):
         n, offsets, a, b, bias, slope, residual, rblock, after, out, oblock, count = args[len(constants) :]
         e = Emit(builder)
-        sums = _emit_sums(e, shape, n, offsets, a, b)
-        if epilogue:
-            first = e.splat(slope)
-            biases = [e.load(e.at(bias, v * record)) for v in range(vectors)]
-            if stored_x == "uint8":
-                factors = [e.load(e.at(bias, v * record + BYTES)) for v in range(vectors)]
-                sums = [[e.fma(s, factors[v], biases[v]) for v, s in enumerate(row)] for row in sums]
-            else:
-                sums = [[builder.fadd(s, biases[v]) for v, s in enumerate(row)] for row in sums]
-            sums = [[e.rectify(s, first) for s in row] for row in sums]
+        first, last = e.splat(slope), e.splat(after)
         ratio, shift, zero = (e.load(e.at(bias, record - (3 - i) * BYTES)) if stored == "uint8" else None
                               for i in range(3))
-
-        # the last tile of a row may hold fewer pixels than `rows`: it is finished beside, and the pixels that count
-        # are copied; reading past the row's end is harmless (see SLACK in plan/memory.py)
-        whole = builder.icmp_signed("==", count, e.whole(rows))
         beside = builder.ptrtoint(cgutils.alloca_once(builder, ir.VectorType(I8, pixel), e.whole(rows * vectors)), I64)
-        target = builder.select(whole, out, beside)
-        tblock = builder.select(whole, oblock, e.whole(rows * pixel))
-        last = e.splat(after)
-        with builder.if_else(builder.icmp_signed("!=", residual, e.whole(0))) as (added, plain):
-            with added:
-                for p in range(rows):
-                    for v in range(vectors):
-                        extra = e.load(e.at(e.scaled(residual, rblock, v), p * pixel), stored)
-                        if stored == "uint8":
-                            extra = e.fma(extra, ratio, shift)
-                        y = builder.fadd(sums[p][v], extra)
-                        y = e.rectify(y, last) if epilogue else y
-                        _emit_store(e, [[y]], zero, e.at(e.scaled(target, tblock, v), p * pixel), tblock, stored)
-            with plain:
-                _emit_store(e, sums, zero, target, tblock, stored)
-        with builder.if_then(builder.not_(whole)):
-            for v in range(vectors):
-                def move(p: Any, _: list[Any], v: int = v) -> list[Any]:
-                    step = builder.mul(p, e.whole(pixel))
-                    e.copy(builder.add(e.scaled(out, oblock, v), step), builder.add(e.scaled(target, tblock, v), step),
-                           pixel)
-                    return []
+        joins = builder.icmp_signed("!=", residual, e.whole(0))
 
-                e.loop(count, [], move)
+        def tile(i: Any, _: list[Any]) -> list[Any]:
+            start = builder.mul(i, e.whole(rows))
+            left = builder.sub(count, start)
+            sums = _emit_sums(e, shape, n, offsets, e.scaled(a, start, shape.stride), b)
+            if epilogue:
+                biases = [e.load(e.at(bias, v * record)) for v in range(vectors)]
+                if stored_x == "uint8":
+                    factors = [e.load(e.at(bias, v * record + BYTES)) for v in range(vectors)]
+                    sums = [[e.fma(s, factors[v], biases[v]) for v, s in enumerate(row)] for row in sums]
+                else:
+                    sums = [[builder.fadd(s, biases[v]) for v, s in enumerate(row)] for row in sums]
+                sums = [[e.rectify(s, first) for s in row] for row in sums]
+
+            # the last tile of a row may hold fewer pixels than `rows`: it is finished beside, and the pixels that count
+            # are copied; reading past the row's end is harmless (see SLACK in plan/memory.py)
+            whole = builder.icmp_signed(">=", left, e.whole(rows))
+            place = e.scaled(out, start, pixel)
+            target = builder.select(whole, place, beside)
+            tblock = builder.select(whole, oblock, e.whole(rows * pixel))
+            with builder.if_else(joins) as (added, plain):
+                with added:
+                    other = e.scaled(residual, start, pixel)
+                    for p in range(rows):
+                        for v in range(vectors):
+                            extra = e.load(e.at(e.scaled(other, rblock, v), p * pixel), stored)
+                            if stored == "uint8":
+                                extra = e.fma(extra, ratio, shift)
+                            y = builder.fadd(sums[p][v], extra)
+                            y = e.rectify(y, last) if epilogue else y
+                            _emit_store(e, [[y]], zero, e.at(e.scaled(target, tblock, v), p * pixel), tblock, stored)
+                with plain:
+                    _emit_store(e, sums, zero, target, tblock, stored)
+            with builder.if_then(builder.not_(whole)):
+                for v in range(vectors):
+                    def move(p: Any, _: list[Any], v: int = v) -> list[Any]:
+                        step = builder.mul(p, e.whole(pixel))
+                        e.copy(builder.add(e.scaled(place, oblock, v), step),
+                               builder.add(e.scaled(target, tblock, v), step), pixel)
+                        return []
+
+                    e.loop(left, [], move)
+            return []
+
+        e.loop(builder.udiv(e.at(count, rows - 1), e.whole(rows)), [], tile)
         return cx.get_dummy_value()
 
     return signature, generate
@@ -182,7 +195,7 @@ def _tile(context, rows, vectors, depth, step, epilogue, depthwise, xtype, ytype
 
 @cache
 def tile_function(shape: Shape) -> Any:
-    """The C function of a tile; the arguments are those of `_tile` behind its shape."""
+    """The C function of tiles of a shape; the arguments are those of `_tile` behind it."""
     rows, vectors, depth, step, epilogue, depthwise, x, y = shape
 
     @compiled("void(int64, int64, int64, int64, int64, float32, int64, int64, float32, int64, int64, int64)")

@@ -77,10 +77,8 @@ def multiply_tiles(p, block, first, last, values, sums):
     for q in range(t * t):
         # with stride 2 the last positions share the middle tap's weights
         piece = (block * unique + min(q // t, unique - 1)) * unique + min(q % t, unique - 1)
-        for i in range(0, last - first, rows):
-            call(tile, (n, offsets, values + q * step + i * vpixel, weights + piece * panel, 0, np.float32(0), 0, 0,
-                        np.float32(0), sums + q * sum_step + i * BYTES, batch * BYTES,
-                        min(rows, last - first - i)))
+        call(tile, (n, offsets, values + q * step, weights + piece * panel, 0, np.float32(0), 0, 0, np.float32(0),
+                    sums + q * sum_step, batch * BYTES, last - first))
 
 
 @njit
@@ -103,11 +101,9 @@ def multiply_fresh(p, block, values, sums, fresh):
             for line in range(q * lines, (q + 1) * lines):
                 prefetch(following + line * BYTES)
             place = fresh + (min(q // t, unique - 1) * unique + min(q % t, unique - 1)) * piece
-            for i in range(0, batch, rows):
-                out = sums + q * sum_step + i * BYTES
-                call(tile, (quads, offsets + quad * 8, values + q * step + i * BYTES,
-                            place, 0, np.float32(0), out if quad > 0 else 0,
-                            batch * BYTES, np.float32(0), out, batch * BYTES, min(rows, batch - i)))
+            out = sums + q * sum_step
+            call(tile, (quads, offsets + quad * 8, values + q * step, place, 0, np.float32(0),
+                        out if quad > 0 else 0, batch * BYTES, np.float32(0), out, batch * BYTES, batch))
 
 
 @njit

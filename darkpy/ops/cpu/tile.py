@@ -90,10 +90,11 @@ class Shape(NamedTuple):
         return 1 + (self.x == "uint8") + 3 * (self.y == "uint8")
 
 
-def _emit_sums(e: Emit, shape: Shape, n: Any, offsets: Any, a: Any, b: Any) -> list[list[Any]]:
+def _emit_sums(e: Emit, shape: Shape, n: Any, offsets: Any, a: Any, b: Any, start: list[Any]) -> list[list[Any]]:
+    """Sums of each pixel and vector; those of floats begin with `start`, one number for each vector."""
     rows, vectors, depth, _, _, depthwise, stored, _ = shape
     multiply = "float32" if depthwise else stored  # vectors of channels are multiplied as floats
-    zero = ir.Constant(WHOLES, [0] * LANES) if multiply == "uint8" else e.constant(0)
+    start = [ir.Constant(WHOLES, [0] * LANES)] * vectors if multiply == "uint8" else start
 
     def turn(j: Any, flat: list[Any]) -> list[Any]:
         sums = [flat[p * vectors : (p + 1) * vectors] for p in range(rows)]
@@ -107,7 +108,7 @@ def _emit_sums(e: Emit, shape: Shape, n: Any, offsets: Any, a: Any, b: Any) -> l
                 sums[p] = [e.dot(x, w[v], sums[p][v], multiply) for v in range(vectors)]
         return [s for row in sums for s in row]
 
-    flat = e.loop(n, [zero] * (rows * vectors), turn)
+    flat = e.loop(n, start * rows, turn)
     if multiply == "uint8":
         flat = [e.b.sitofp(s, VECTOR) for s in flat]
     return [flat[p * vectors : (p + 1) * vectors] for p in range(rows)]
@@ -147,14 +148,12 @@ def _tile(context, rows, vectors, depth, step, epilogue, depthwise, xtype, ytype
         def tile(i: Any, _: list[Any]) -> list[Any]:
             start = builder.mul(i, e.whole(rows))
             left = builder.sub(count, start)
-            sums = _emit_sums(e, shape, n, offsets, e.scaled(a, start, shape.stride), b)
+            biases = [e.load(e.at(bias, v * record)) if epilogue else e.constant(0) for v in range(vectors)]
+            sums = _emit_sums(e, shape, n, offsets, e.scaled(a, start, shape.stride), b, biases)
             if epilogue:
-                biases = [e.load(e.at(bias, v * record)) for v in range(vectors)]
                 if stored_x == "uint8":
                     factors = [e.load(e.at(bias, v * record + BYTES)) for v in range(vectors)]
                     sums = [[e.fma(s, factors[v], biases[v]) for v, s in enumerate(row)] for row in sums]
-                else:
-                    sums = [[builder.fadd(s, biases[v]) for v, s in enumerate(row)] for row in sums]
                 sums = [[e.rectify(s, first) for s in row] for row in sums]
 
             # the last tile of a row may hold fewer pixels than `rows`: it is finished beside, and the pixels that count

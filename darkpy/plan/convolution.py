@@ -289,7 +289,7 @@ class Depthwise(Kernel):
         tap = (p * conv.dilation - conv.pad) * row + (q * conv.dilation - conv.pad) * PIXEL
         table = np.ascontiguousarray((tap + np.arange(y.blocks)[:, None] * block).astype(np.int64))
         bands = min(oh, max(4 * threads_allowed() // n, 1))  # rows as in the convolutions around
-        shape = Shape(rows_for(ow), 1, 1, conv.stride[1], depthwise=1)
+        shape = Shape(rows_for(ow), 1, 1, conv.stride[1], depthwise=conv.kernel**2)
         slots = arguments(
             self.weights.ctypes.data, self.weights[0].nbytes, table.ctypes.data, table.shape[1], table.strides[0],
             bias.ctypes.data, (base, image, conv.stride[1] * PIXEL, conv.stride[0] * row), memory.place(y), res, oh,

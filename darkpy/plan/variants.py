@@ -27,8 +27,8 @@ def variants() -> Iterator[tuple[str, Callable[..., Any], tuple[Any, ...]]]:
         group = f"convolutions in tiles of {rows}"
         for vectors, (depth, step) in product(sorted({1, VECTORS}), ((1, 1), (1, 2), (1, 4), (DEPTH, 1), (DEPTH, 2))):
             yield group, tile_function, (Shape(rows, vectors, depth, step),)
-        for step in (1, 2):
-            yield group, tile_function, (Shape(rows, 1, 1, step, depthwise=1),)
+        for step, taps in ((1, 1), (1, 9), (2, 9), (1, 25)):
+            yield group, tile_function, (Shape(rows, 1, 1, step, depthwise=taps),)
     for vectors in sorted({1, VECTORS}):
         yield "binary weights", bits.spread, (vectors,)
         yield "binary weights", bits.chain_weights, (vectors,)

@@ -66,8 +66,8 @@ def rows_for(width: int, among: tuple[int, ...] = ROWS) -> int:
 
 
 class Shape(NamedTuple):
-    """What a tile is compiled for; `step` counts input pixels from one output pixel to the next, `x` and `y` are the
-    types of input and output."""
+    """What a tile is compiled for; `step` counts input pixels from one output pixel to the next, `depthwise` the taps of
+    such a convolution (0: none), `x` and `y` are the types of input and output."""
 
     rows: int
     vectors: int
@@ -108,7 +108,12 @@ def _emit_sums(e: Emit, shape: Shape, n: Any, offsets: Any, a: Any, b: Any, star
                 sums[p] = [e.dot(x, w[v], sums[p][v], multiply) for v in range(vectors)]
         return [s for row in sums for s in row]
 
-    flat = e.loop(n, start * rows, turn)
+    if shape.depthwise:
+        flat = start * rows
+        for j in range(depthwise):
+            flat = turn(e.whole(j), flat)
+    else:
+        flat = e.loop(n, start * rows, turn)
     if multiply == "uint8":
         flat = [e.b.sitofp(s, VECTOR) for s in flat]
     return [flat[p * vectors : (p + 1) * vectors] for p in range(rows)]

@@ -229,11 +229,11 @@ class Direct(Kernel):
         if self.planar:
             array = memory.array(x)
             image, row = array.strides[0], array.strides[2]
-            src = (array.ctypes.data, image, conv.stride[1] * 4, conv.stride[0] * row)
+            src = (array.ctypes.data, image, conv.stride[0] * row)
             block = 0
         else:
             base, image, block, row = memory.place(x)
-            src = (base, image, conv.stride[1] * x.pixel, conv.stride[0] * row)
+            src = (base, image, conv.stride[0] * row)
         calls = []
         for part in self.packed.parts:
             first, count, vectors, packed, starts, _, _ = part
@@ -247,7 +247,7 @@ class Direct(Kernel):
                 packed.ctypes.data, packed[0].nbytes, table.ctypes.data, table.shape[1],
                 table.strides[0] if len(table) > 1 else 0, records.ctypes.data, src, shifted(dst, first),
                 shifted(res, first), oh, ow, count, bands, groups, y.border, conv.slope, conv.after, tile.address,
-                shape.rows, vectors, shape.record * PIXEL, y.pixel, y.form.zero, conv.finish, pairs,
+                vectors, shape.record * PIXEL, y.pixel, y.form.zero, conv.finish, pairs,
                 self.unpacking(memory, first, packed, vectors))
             calls.append(Call(n * groups * bands, direct.direct(), slots, (table, records, packed)))
         return calls
@@ -292,7 +292,7 @@ class Depthwise(Kernel):
         shape = Shape(rows_for(ow), 1, 1, conv.stride[1], depthwise=conv.kernel**2)
         slots = arguments(
             self.weights.ctypes.data, self.weights[0].nbytes, table.ctypes.data, table.shape[1], table.strides[0],
-            bias.ctypes.data, (base, image, conv.stride[1] * PIXEL, conv.stride[0] * row), memory.place(y), res, oh,
-            ow, y.blocks, bands, 1, y.border, conv.slope, conv.after, tile_function(shape).address, shape.rows,
-            1, PIXEL, PIXEL, 0, conv.finish, NO_POOL, PLAIN)
+            bias.ctypes.data, (base, image, conv.stride[0] * row), memory.place(y), res, oh, ow, y.blocks, bands, 1,
+            y.border, conv.slope, conv.after, tile_function(shape).address, 1, PIXEL, PIXEL, 0, conv.finish, NO_POOL,
+            PLAIN)
         return [Call(n * bands, direct.direct(), slots, (table, bias, self.weights))]

@@ -112,7 +112,7 @@ class Winograd(Kernel):
                 packed.ctypes.data, packed[0].nbytes if self.fresh else packed[0, 0].nbytes, offsets.ctypes.data,
                 self.groups, 0, bias.ctypes.data + first * PIXEL, src, shifted(dst, first), shifted(res, first), h, w,
                 n, count, self.input_blocks, self.batch, memory.array(self.scratch).ctypes.data, self.spare, y.border,
-                conv.slope, conv.after, chunks, self.tiles, tile.address, read_tile.address, write_tile.address, rows,
+                conv.slope, conv.after, chunks, self.tiles, tile.address, read_tile.address, write_tile.address,
                 vectors, self.m, self.scheme.t, self.m * (2 if self.strided else 1), self.scheme.unique,
                 self.step, self.sum_step, conv.finish,
                 (transforms.fresh_weights(self.m, int(self.strided), vectors).address, self.turn) if self.fresh

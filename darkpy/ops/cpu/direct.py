@@ -54,24 +54,24 @@ def direct() -> Any:
 
     Arguments: weights, bytes of a block of them; table of n input offsets (bytes), n, bytes from one block's table to
     the next (0: all the same); records of the epilogue; src (address of the first tap's pixel, bytes from image to
-    image, output pixel to output pixel, output row to output row); dst and res (address of pixel 0,0; bytes from image
-    to image, block to block, row to row; res 0: none); OH, OW, blocks of filters; bands and groups the work is cut in;
-    border (lead, trail) of dst; the two slopes; the tile function, its rows and vectors; bytes of a record and of a
-    pixel of dst, and what stands for 0 there; a function for the finished rows (0: none); where 2x2 pixels are pooled,
-    memory for two rows of a group of blocks and its bytes for each thread (0: no pool).  Of weights of one bit also:
-    the function that unpacks them, scratch memory and its bytes for each thread, factors, vectors in a block (else 0).
+    image, output row to output row); dst and res (address of pixel 0,0; bytes from image to image, block to block, row
+    to row; res 0: none); OH, OW, blocks of filters; bands and groups the work is cut in; border (lead, trail) of dst;
+    the two slopes; the tile function and its vectors; bytes of a record and of a pixel of dst, and what stands for 0
+    there; a function for the finished rows (0: none); where 2x2 pixels are pooled, memory for two rows of a group of
+    blocks and its bytes for each thread (0: no pool).  Of weights of one bit also: the function that unpacks them,
+    scratch memory and its bytes for each thread, factors, vectors in a block (else 0).
     """
 
     @task
     def direct(t, thread, p):
         weights, wbytes, offsets, n, per_block, records = ints(p, 0, 6)
-        src, src_image, src_pixel, src_row = ints(p, 6, 4)
-        dst, dst_image, dst_block, dst_row = ints(p, 10, 4)
-        res, res_image, res_block, res_row = ints(p, 14, 4)
-        oh, ow, blocks, bands, groups, lead, trail = ints(p, 18, 7)
-        slope, after = number(p, 25), number(p, 26)
-        tile, rows, vectors, record, pixel, zero, finish = ints(p, 27, 7)
-        pairs, pbytes, unpack, scratch, spare, factors, count = ints(p, 34, 7)
+        src, src_image, src_row = ints(p, 6, 3)
+        dst, dst_image, dst_block, dst_row = ints(p, 9, 4)
+        res, res_image, res_block, res_row = ints(p, 13, 4)
+        oh, ow, blocks, bands, groups, lead, trail = ints(p, 17, 7)
+        slope, after = number(p, 24), number(p, 25)
+        tile, vectors, record, pixel, zero, finish = ints(p, 26, 6)
+        pairs, pbytes, unpack, scratch, spare, factors, count = ints(p, 32, 7)
         image, group, band = t // (groups * bands), t // bands % groups, t % bands
         high = 2 if pairs != 0 else 1  # rows of the convolution in a row of dst
         dh, dw = oh // high, ow // high

@@ -66,8 +66,8 @@ def rows_for(width: int, among: tuple[int, ...] = ROWS) -> int:
 
 
 class Shape(NamedTuple):
-    """What a tile is compiled for; `step` counts input pixels from one output pixel to the next, `depthwise` the taps of
-    such a convolution (0: none), `x` and `y` are the types of input and output."""
+    """What a tile is compiled for; `step` counts input pixels from one output pixel to the next, `depthwise` the taps
+    of such a convolution (0: none), `x` and `y` are the types of input and output."""
 
     rows: int
     vectors: int
@@ -129,9 +129,9 @@ def _emit_store(e: Emit, sums: list[list[Any]], zero: Any, target: Any, block: A
 @intrinsic(prefer_literal=True)
 def _tile(context, rows, vectors, depth, step, epilogue, depthwise, xtype, ytype, n, offsets, a, b, bias, slope,
           residual, rblock, after, out, oblock, count):
-    """`count` pixels of a row, tile by tile.  Addresses are bytes as int64: `a` the first pixel's input, `b` its weights,
-    `bias` a record of numbers for each block, `residual` (0: none; of the type of the output) and `out` the first pixel
-    of the first block, blocks `rblock` and `oblock` bytes apart.
+    """`count` pixels of a row, tile by tile.  Addresses are bytes as int64: `a` the first pixel's input, `b` its
+    weights, `bias` a record of numbers for each block, `residual` (0: none; of the type of the output) and `out` the
+    first pixel of the first block, blocks `rblock` and `oblock` bytes apart.
     y = rectify(rectify(sum + bias, slope) + residual, after), the second rectifier only where there is a residual."""
     constants = (rows, vectors, depth, step, epilogue, depthwise, xtype, ytype)
     shape = Shape(*(c.literal_value for c in constants))

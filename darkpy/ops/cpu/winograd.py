@@ -21,13 +21,14 @@ from darkpy.ops.cpu.tile import BYTES, DEPTH, GROUP, copy_group, prefetch
 from darkpy.ops.cpu.transforms import Scheme
 from darkpy.ops.cpu.vector import SIZES
 
-# Arguments of the tasks, slots 0 to 17 as in `direct` (src has steps image, block, row and starts one pixel before the
-# image; per_block is unused); H, W; images, blocks of filters, blocks of input, tiles in a batch; scratch memory and
-# bytes of it a thread; border (lead, trail); the two slopes; number of batches and of tiles; the functions of the tile
-# and of the two transforms; rows and vectors of the tile; m, t, input pixels from tile to tile, unique weights; bytes
-# from position to position of the transformed input and of the sums; a function for finished rows (0: none); of
-# untransformed weights: the function that transforms them, and for how many quads of channels at a time; bytes of a
-# pixel of src, of the transformed input, of dst and res; 1 where 2x2 pixels are pooled, else 0.
+# Arguments of the tasks, slots 0 to 5 as in `direct` (per_block is unused); src, which starts one pixel before the
+# image, dst and res (address; bytes from image to image, block to block, row to row; res 0: none); H, W; images, blocks
+# of filters, blocks of input, tiles in a batch; scratch memory and bytes of it a thread; border (lead, trail); the two
+# slopes; number of batches and of tiles; the functions of the tile and of the two transforms; vectors of the tile; m,
+# t, input pixels from tile to tile, unique weights; bytes from position to position of the transformed input and of the
+# sums; a function for finished rows (0: none); of untransformed weights: the function that transforms them, and for how
+# many quads of channels at a time; bytes of a pixel of src, of the transformed input, of dst and res; 1 where 2x2
+# pixels are pooled, else 0.
 
 
 @njit
@@ -43,8 +44,8 @@ def read_tiles(p, block, first, last, values):
     src, src_image, src_block, src_row = ints(p, 6, 4)
     h, w, _, _, _, batch = ints(p, 18, 6)
     transform = ints(p, 33, 1)[0]
-    m, _, reach, _, step, _ = ints(p, 37, 6)
-    pixel, vpixel = ints(p, 46, 2)
+    m, _, reach, _, step, _ = ints(p, 36, 6)
+    pixel, vpixel = ints(p, 45, 2)
     across, down = (w + m - 1) // m, (h + m - 1) // m
     for i in range(first, last):
         image, y, x = i // (across * down), i // across % down * reach, i % across * reach
@@ -71,9 +72,8 @@ def multiply_tiles(p, block, first, last, values, sums):
     """Products of tiles first..last with one block of filters to `sums` (position, block, tile)."""
     weights, panel, offsets, n = ints(p, 0, 4)
     batch = ints(p, 23, 1)[0]
-    tile, _, _, rows = ints(p, 32, 4)
-    _, t, _, unique, step, sum_step = ints(p, 37, 6)
-    vpixel = ints(p, 47, 1)[0]
+    tile = ints(p, 32, 1)[0]
+    _, t, _, unique, step, sum_step = ints(p, 36, 6)
     for q in range(t * t):
         # with stride 2 the last positions share the middle tap's weights
         piece = (block * unique + min(q // t, unique - 1)) * unique + min(q % t, unique - 1)
@@ -87,9 +87,9 @@ def multiply_fresh(p, block, values, sums, fresh):
     (position, channel), stay in cache for their products, and the sums grow from turn to turn."""
     weights, panel, offsets, n = ints(p, 0, 4)
     batch = ints(p, 23, 1)[0]
-    tile, _, _, rows, vectors = ints(p, 32, 5)
-    _, t, _, unique, step, sum_step = ints(p, 37, 6)
-    transform, turn = ints(p, 44, 2)
+    tile, _, _, vectors = ints(p, 32, 4)
+    _, t, _, unique, step, sum_step = ints(p, 36, 6)
+    transform, turn = ints(p, 43, 2)
     pixel = vectors * BYTES
     piece = (turn * DEPTH * vectors | 1) * BYTES  # odd, so that a channel's positions meet in no cache set
     for quad in range(0, n, turn):
@@ -114,9 +114,9 @@ def finish_tiles(p, block, first, last, sums):
     res, res_image, res_block, res_row = ints(p, 14, 4)
     h, w, _, _, _, batch = ints(p, 18, 6)
     slope, after = number(p, 28), number(p, 29)
-    finish, _, vectors, m, t = ints(p, 34, 5)
-    sum_step, function = ints(p, 42, 2)
-    pixel, pooled = ints(p, 48, 2)
+    finish, vectors, m, t = ints(p, 34, 4)
+    sum_step, function = ints(p, 41, 2)
+    pixel, pooled = ints(p, 47, 2)
     across, down = (w + m - 1) // m, (h + m - 1) // m
     spare = sums + t * t * sum_step
     for v in range(vectors):
@@ -148,7 +148,7 @@ def clear_block(p, block, image):
     dst, dst_image, dst_block, dst_row = ints(p, 10, 4)
     h, w = ints(p, 18, 2)
     lead, trail = ints(p, 26, 2)
-    vectors, (pixel, pooled) = ints(p, 36, 1)[0], ints(p, 48, 2)
+    vectors, (pixel, pooled) = ints(p, 35, 1)[0], ints(p, 47, 2)
     if pooled:
         h, w = h // 2, w // 2
     for b in range(block * vectors, (block + 1) * vectors):
@@ -164,7 +164,7 @@ def by_tiles() -> Any:
     def winograd_tiles(t, thread, p):
         images, blocks, inputs, _, scratch, spare = ints(p, 20, 6)
         chunks, total = ints(p, 30, 2)
-        side, step = ints(p, 38, 1)[0], ints(p, 41, 1)[0]
+        side, step = ints(p, 37, 1)[0], ints(p, 40, 1)[0]
         values = scratch + thread * spare
         sums = values + side * side * step
         first, last = total * t // chunks, total * (t + 1) // chunks
@@ -192,7 +192,7 @@ def by_filters() -> tuple[Any, Any]:
     @task
     def winograd_write(t, thread, p):
         images, _, _, batch, scratch, spare = ints(p, 20, 6)
-        side, step = ints(p, 38, 1)[0], ints(p, 41, 1)[0]
+        side, step = ints(p, 37, 1)[0], ints(p, 40, 1)[0]
         sums = scratch + side * side * step + thread * spare
         multiply_tiles(p, t, 0, batch, scratch, sums)
         finish_tiles(p, t, 0, batch, sums)
@@ -209,7 +209,7 @@ def by_fresh_filters() -> Any:
     @task
     def winograd_fresh(t, thread, p):
         images, _, _, batch, scratch, spare = ints(p, 20, 6)
-        m, side, _, _, step, sum_step = ints(p, 37, 6)
+        m, side, _, _, step, sum_step = ints(p, 36, 6)
         sums = scratch + side * side * step + thread * spare
         multiply_fresh(p, t, scratch, sums, sums + side * side * sum_step + 3 * m * m * BYTES)
         finish_tiles(p, t, 0, batch, sums)

@@ -34,7 +34,8 @@ TRAINED = ("yolov3", 416)
 CHECKED = 96  # pixels: the reference takes its time
 PRODUCTS = ((4096, 4096, 4096), (512, 5776, 4608), (1024, 361, 9216))  # M, N, K: square, and two of yolov3-608
 SIGNS = (8, 256, 52)  # images, channels, side of an XNOR convolution
-LIMIT = 2e-4  # of the largest number, after a hundred layers in another order of summation
+# of the largest number, after a hundred layers: in another order of summation, and from halves
+LIMITS = {"float32": 2e-4, "fp16": 1e-2}
 
 
 @dataclass
@@ -86,38 +87,44 @@ def net_of(name: str, size: int, batch: int, device: str) -> Network:
     return net
 
 
-def check(name: str) -> float:
-    """The largest difference of any output between the GPU's plan and the plain NumPy, relative to its largest number.
-    Ends the program where it is too large."""
+def check(name: str) -> dict[str, float]:
+    """For each precision the largest difference of any output between the GPU's plan and the plain NumPy, relative to
+    its largest number.  Ends the program where it is too large."""
     reference, device = (net_of(name, CHECKED, 1, kind) for kind in ("reference", "cuda"))
     x = np.random.default_rng(0).random((1, *reference.input_shape), np.float32)
     reference.forward(x, keep=True)
-    worst = 0.0
-    for k, y in zip(reference.output_layers, device.plan()(x), strict=True):
-        wanted = reference.outputs[k]
-        worst = max(worst, float(np.abs(y - wanted).max() / np.abs(wanted).max()))
-    if not worst <= LIMIT:
-        sys.exit(f"{name}: the GPU's outputs differ from the reference by {worst:.1e} of the largest number")
-    return worst
+    found = {}
+    for precision, limit in LIMITS.items():
+        worst = 0.0
+        for k, y in zip(reference.output_layers, device.plan(precision=precision)(x), strict=True):
+            wanted = reference.outputs[k]
+            worst = max(worst, float(np.abs(y - wanted).max() / np.abs(wanted).max()))
+        if not worst <= limit:
+            sys.exit(f"{name}: the GPU's outputs in {precision} differ from the reference by {worst:.1e} of the "
+                     "largest number")
+        found[precision] = worst
+    return found
 
 
 def inference(name: str, size: int, batch: int, repeats: int, peers: bool) -> None:
-    error = check(name)
+    errors = check(name)
     net = net_of(name, size, batch, "cuda")
-    plan: Any = net.plan()
     x = np.random.default_rng(0).random((batch, *net.input_shape), np.float32)
-    plan(x)
-    program = plan.program(batch)
-    rows = [Row("darkpy", timed(lambda: program.launch(x), repeats))]
-    start = time.perf_counter()
-    for _ in range(repeats):
+    print(f"\n{name} {size}x{size}, batch {batch}")
+    rows = []
+    for precision, error in errors.items():
+        plan: Any = net.plan(precision=precision)
         plan(x)
-    wall = (time.perf_counter() - start) / repeats * 1e3
-    print(f"\n{name} {size}x{size}, batch {batch}: differs from the reference by {error:.1e}; "
-          f"{wall:.3f} ms a call with upload and download")
-    if peers:
-        rows += pytorch(net_of(name, size, batch, "cpu"), x, repeats)
-    report(rows)
+        program = plan.program(batch)
+        rows.append(Row(f"darkpy {precision}", timed(partial(program.launch, x), repeats)))
+        start = time.perf_counter()
+        for _ in range(repeats):
+            plan(x)
+        wall = (time.perf_counter() - start) / repeats * 1e3
+        print(f"  {plan.precision} differs from the reference by {error:.1e}; {wall:.3f} ms a call with upload and "
+              "download")
+    theirs = pytorch(net_of(name, size, batch, "cpu"), x, repeats) if peers else []
+    compare(rows, theirs)
 
 
 def pytorch(net: Network, x: np.ndarray, repeats: int) -> list[Row]:
@@ -147,9 +154,11 @@ def pytorch(net: Network, x: np.ndarray, repeats: int) -> list[Row]:
 
 
 def products(repeats: int, peers: bool) -> None:
-    """The product kernel by itself, as 1x1 convolutions of these sizes."""
+    """The product kernels by themselves, as 1x1 convolutions of these sizes."""
+    from darkpy.ops.cuda import half, tensor_cores
     from darkpy.ops.cuda.conv import layout, pack
-    from darkpy.ops.cuda.memory import upload
+    from darkpy.ops.cuda.memory import Array, upload
+    from darkpy.ops.halves import WORD, map_shape
 
     random = np.random.default_rng(0)
     for m, n, k in PRODUCTS:
@@ -157,18 +166,30 @@ def products(repeats: int, peers: bool) -> None:
         w, x, y = upload(a), upload(b), upload(np.zeros((1, m, 1, n), np.float32))
         product = layout(x.shape, y.shape, 1, (1, 1), 0, 1, 1)
         packed = pack(product, w)
-        ms = timed(partial(product, y, x, packed), repeats)
-        error = np.abs(y.host()[0, :8, 0] - a[:8, :, 0, 0] @ b[0, :, 0]).max() / k
-        print(f"\nproduct {m} x {n} x {k}: {2e-9 * m * n * k / ms:.1f} TFLOP/s; differs by {error:.1e}")
-        rows = [Row("darkpy", ms)]
+        words, narrow = Array(map_shape(x.shape), WORD), Array(map_shape(y.shape), WORD)
+        half.to_half(words, x)
+        cores = tensor_cores.layout(words.shape, w.shape, (1, n), (1, 1), 0, 1)
+        weights, bias = cores.pack(a, None)
+        print(f"\nproduct {m} x {n} x {k}")
+        rows = []
+        for kind, run in (("float32", partial(product, y, x, packed)),
+                          ("fp16", partial(cores, narrow, words, weights, bias))):
+            ms = timed(run, repeats)
+            if kind == "fp16":
+                half.from_half(y, narrow)
+            error = np.abs(y.host()[0, :8, 0] - a[:8, :, 0, 0] @ b[0, :, 0]).max() / k
+            print(f"  {kind}: {2e-9 * m * n * k / ms:.1f} TFLOP/s; differs by {error:.1e}")
+            rows.append(Row(f"darkpy {kind}", ms))
+        theirs: list[Row] = []
         if peers:
             import torch
 
             ta, tb = torch.from_numpy(a[:, :, 0, 0]).cuda(), torch.from_numpy(b[0, :, 0]).cuda()
             for kind in ("fp32", "tf32"):
                 torch.backends.cuda.matmul.allow_tf32 = kind == "tf32"
-                rows.append(Row(f"cuBLAS {kind}", with_torch(partial(torch.mm, ta, tb), repeats)))
-        report(rows)
+                theirs.append(Row(f"cuBLAS {kind}", with_torch(partial(torch.mm, ta, tb), repeats)))
+            theirs.append(Row("cuBLAS fp16", with_torch(partial(torch.mm, ta.half(), tb.half()), repeats)))
+        compare(rows, theirs)
 
 
 def binary(repeats: int) -> None:
@@ -221,6 +242,12 @@ def training(name: str, size: int, batch: int, repeats: int, peers: bool) -> Non
     print(f"\ntraining {name} {size}x{size}, batch {net.batch}: a step; images/s: "
           + ", ".join(f"{row.what} {net.batch / row.ms * 1e3:.1f}" for row in rows))
     report(rows)
+
+
+def compare(mine: list[Row], theirs: list[Row]) -> None:
+    """Of my two rows the second against what is in fp16, the first against all else."""
+    for row, narrow in zip(mine, (False, True), strict=True):
+        report([row, *(other for other in theirs if other.what.endswith("fp16") == narrow)])
 
 
 def report(rows: list[Row]) -> None:

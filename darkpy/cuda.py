@@ -74,6 +74,14 @@ def check() -> None:
         raise UsageError(f"device=cuda: {lack}")
 
 
+def capability() -> tuple[int, int]:
+    """The compute capability of the GPU in use; the simulator stands for one that can do all."""
+    if SIMULATED:
+        return 9, 0
+    major, minor = numba_cuda.get_current_device().compute_capability
+    return int(major), int(minor)
+
+
 # -- what kernels are written with -----------------------------------------------------------------------------------
 #
 # `cuda` in a kernel is numba.cuda.  The simulator instead has an object for each running block; `Block` finds it, so
@@ -282,12 +290,11 @@ def _moves_of_four() -> tuple[Any, Any]:
     ir = importlib.import_module("llvmlite.ir")
     types = importlib.import_module("numba").types
     intrinsic = importlib.import_module("numba.cuda.extending").intrinsic
-    four = ir.VectorType(ir.FloatType(), 4)
 
     def address(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
         data = context.make_array(array_type)(context, builder, array).data
         place = builder.gep(data, [index])
-        return builder.bitcast(place, four.as_pointer(place.type.addrspace))
+        return builder.bitcast(place, ir.VectorType(place.type.pointee, 4).as_pointer(place.type.addrspace))
 
     def lane(k: int) -> Any:
         return ir.Constant(ir.IntType(32), k)
@@ -300,18 +307,19 @@ def _moves_of_four() -> tuple[Any, Any]:
             return context.make_tuple(builder, sig.return_type,
                                       [builder.extract_element(values, lane(k)) for k in range(4)])
 
-        return types.UniTuple(types.float32, 4)(a, types.int64), generate
+        return types.UniTuple(a.dtype, 4)(a, types.int64), generate
 
     @intrinsic
     def store4(typing: Any, a: Any, i: Any, v0: Any, v1: Any, v2: Any, v3: Any) -> Any:
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            values = ir.Constant(four, ir.Undefined)
+            place = address(context, builder, sig.args[0], args[0], args[1])
+            values = ir.Constant(place.type.pointee, ir.Undefined)
             for k in range(4):
                 values = builder.insert_element(values, args[2 + k], lane(k))
-            builder.store(values, address(context, builder, sig.args[0], args[0], args[1])).align = 16
+            builder.store(values, place).align = 16
             return context.get_dummy_value()
 
-        return types.void(a, types.int64, *[types.float32] * 4), generate
+        return types.void(a, types.int64, *[a.dtype] * 4), generate
 
     return load4, store4
 

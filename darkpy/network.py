@@ -172,19 +172,18 @@ class Network:
              memory: float | None = None) -> Plan | DevicePlan:
         """The net compiled for inference: plan(x) gives the outputs of `output_layers`.
 
-        `precision`: "bf16" or "int8" compute in narrower types where the CPU has instructions for them, else and by
-        default in float32 (`plan.precision` and `plan.note` tell); int8 needs a `calibration` (see `calibrate`), or the
-        file of one.  `memory`: packed weights may take so many times the raw ones, by default 2.5; more may be faster.
+        `precision`: "bf16" or "int8" compute in narrower types where the CPU has instructions for them, "fp16" where
+        the GPU has, else and by default in float32 (`plan.precision` and `plan.note` tell); int8 needs a `calibration`
+        (see `calibrate`), or the file of one.  `memory`: packed weights may take so many times the raw ones, by default
+        2.5; more may be faster.
 
         `release` frees the weights of convolutions once the plan has packed them, which about halves the memory of a
         large net; from its first run on only this plan can be used, the net itself not run, trained or saved.
         """
         self.need_weights()
         if self.ops.on_device:
-            if precision != "float32":
-                raise UsageError(f"precision {precision} is for the CPU: on a GPU plans compute in float32")
             return DevicePlan(self.layers, self.wiring, self.input_shape, self.output_layers, self.ops,
-                              partial(self.on_host, changes=False))
+                              partial(self.on_host, changes=False), precision)
         if calibration is not None:
             calibration = Calibration.of(calibration, len(self.layers), self.seen)
         elif possible(precision)[0] == "int8":

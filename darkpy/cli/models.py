@@ -15,8 +15,8 @@ from darkpy.errors import UsageError
 
 DEVICE = Opt("--device", "where to compute: cpu, cuda (an NVIDIA GPU), or auto (a GPU if one can be used); by default "
              "what the environment variable DARKPY_DEVICE says, else cpu", str, words=("cpu", "cuda", "auto"))
-PRECISION = Opt("-precision", "compute in float32, bf16 or int8, where the CPU can; int8 needs a calibration", str,
-                "float32", words=("float32", "bf16", "int8"), metavar="TYPE")
+PRECISION = Opt("-precision", "compute in bf16 or int8 where the CPU can, in fp16 on a GPU, else in float32; int8 "
+                "needs a calibration", str, "float32", words=("float32", "bf16", "int8", "fp16"), metavar="TYPE")
 CALIBRATION = Opt("-calib", "for int8: a folder of typical images to calibrate on, kept in a file beside the weights "
                   "(model.int8.json), or such a file; by default that beside the weights", str, metavar="FOLDER|FILE")
 MODEL_OPTIONS = [
@@ -61,11 +61,7 @@ def open_model(kind: Any, args: Args) -> Any:
 
 def report_precision(plan: Any, target: Path | None) -> None:
     """Say what precision came to, and keep a new calibration."""
-    from darkpy.plan import Plan
-
-    if not isinstance(plan, Plan):
-        return
-    if plan.note:
+    if getattr(plan, "note", ""):
         console.note(plan.note)
     elif target and plan.calibration:
         plan.calibration.save(target)

@@ -1,9 +1,9 @@
 """A network compiled for inference on a GPU: the passes of every plan, convolutions with their epilogues, one arena.
 
 A chain  conv -> add_bias -> activation -> shortcut -> activation  is one kernel, its weights packed once.  All other
-steps are their ops' kernels, which write into the arena.  A call copies the input over, launches every kernel on one
-stream without waiting, and waits once, for the outputs.  From the second call on all kernels are one CUDA graph, where
-the driver can record one.
+steps are their ops' kernels, which write into the arena.  In fp16 maps between convolutions are halves (half.py).  A
+call copies the input over, launches every kernel on one stream without waiting, and waits once, for the outputs.  From
+the second call on all kernels are one CUDA graph, where the driver can record one.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from typing import Any
 import numpy as np
 
 from darkpy.layers.base import Layer, as_batch
-from darkpy.ops import spec
+from darkpy.ops import halves, spec
 from darkpy.ops.boxes import BoxLayout
 from darkpy.ops.signs import Signs
 from darkpy.ops.spec import SLOPES, Shape
 from darkpy.plan import memory, passes
+from darkpy.plan.half import in_halves
+from darkpy.plan.narrow import possible
 from darkpy.plan.trace import Program, Scaled, Step, Value, trace
 
 KEPT = 4  # batch sizes a plan keeps programs for
@@ -135,7 +137,7 @@ class Executable:
         self.input = Array(program.input.shape)
         self.arrays: dict[Value, Any] = {program.input: self.input}
         for value, offset in offsets.items():
-            self.arrays[value] = self.arena.view(value.shape, offset // 4)
+            self.arrays[value] = self.arena.view(value.shape, offset // 4, dtype=value.dtype)
         # memory the device reads and writes by itself; the driver would have to copy other memory first
         self.sent = numba_cuda.pinned_array(program.input.shape, np.float32)
         self.packed = 0  # convolutions
@@ -148,12 +150,16 @@ class Executable:
 
     def bind(self, step: Any) -> list[Callable[[], Any]]:
         """Functions without arguments that launch a step."""
+        from darkpy.ops.cuda import half
         from darkpy.ops.cuda.basic import copy_rows
         from darkpy.ops.cuda.memory import Array
 
         if isinstance(step, Convolution):
             return [self.convolution(step)]
         args = tuple(self.argument(a) for a in step.args)
+        if any(v.dtype == halves.WORD for v in (*step.inputs(), *step.outs)):
+            move, y = half.KERNELS[step.op], self.arrays[step.outs[0]]
+            return [lambda: move(y, *args, **step.kw)]
         if step.op in spec.VIEWS:
             if step.op == "reshape" and not args[0].dense:
                 copy = Array(args[0].shape)
@@ -176,8 +182,8 @@ class Executable:
         return self.ops.upload(array) if isinstance(array, np.ndarray) else array
 
     def convolution(self, step: Convolution) -> Callable[[], Any]:
+        from darkpy.ops.cuda import conv, tensor_cores
         from darkpy.ops.cuda.bits import BitConvolution
-        from darkpy.ops.cuda.conv import layout, pack
 
         x, y = self.arrays[step.x], self.arrays[step.outs[0]]
         w, kw = step.weights, step.kw
@@ -189,14 +195,22 @@ class Executable:
                 self.packs[key] = BitConvolution(signs, factor, step.bias, kw)
             bits = self.packs[key]
             return lambda: bits(y, x, step.slope)
-        product = layout(x.shape, y.shape, w.shape[2], tuple(kw.get("stride", (1, 1))), kw.get("pad", 0),
-                         kw.get("dilation", 1), kw.get("groups", 1))
-        key = self.packed, product.packed[2]  # tiles of another size are packed in another way
-        if key not in self.packs:
-            bias = None if step.bias is None else self.ops.upload(np.asarray(step.bias, np.float32))
-            self.packs[key] = pack(product, self.ops.upload(plain(w))), bias
-        weights, bias = self.packs[key]
+        place: Any = (tuple(kw.get("stride", (1, 1))), kw.get("pad", 0), kw.get("dilation", 1))
         residual = None if step.residual is None else self.arrays[step.residual]
+        product: Any
+        if x.dtype == halves.WORD:
+            out = y.shape[1:3] if y.dtype == halves.WORD else y.shape[2:]
+            product = tensor_cores.layout(x.shape, tuple(w.shape), out, *place)
+            key = self.packed, product.tile.filters  # tiles of another size are packed in another way
+            if key not in self.packs:
+                self.packs[key] = product.pack(plain(w), step.bias)
+        else:
+            product = conv.layout(x.shape, y.shape, w.shape[2], *place, kw.get("groups", 1))
+            key = self.packed, product.packed[2]
+            if key not in self.packs:
+                bias = None if step.bias is None else self.ops.upload(np.asarray(step.bias, np.float32))
+                self.packs[key] = conv.pack(product, self.ops.upload(plain(w))), bias
+        weights, bias = self.packs[key]
         return lambda: product(y, x, weights, bias, step.slope, residual, step.after)
 
     def launch(self, x: np.ndarray) -> None:
@@ -233,13 +247,15 @@ class Executable:
 
 
 class DevicePlan:
-    """plan(x) -> outputs of all output layers, as NumPy arrays; compiled once for each batch size, as `Plan` is."""
+    """plan(x) -> outputs of all output layers, as NumPy arrays; compiled once for each batch size, as `Plan` is.
 
-    precision = "float32"
-    note = ""
+    `precision` "fp16" stores maps between convolutions as halves and multiplies them on tensor cores."""
 
     def __init__(self, layers: Sequence[Layer], wiring: Sequence[Sequence[int]], input_shape: Shape,
-                 wanted: Sequence[int], ops: Any, on_host: Callable[[], AbstractContextManager[None]]):
+                 wanted: Sequence[int], ops: Any, on_host: Callable[[], AbstractContextManager[None]],
+                 precision: str = "float32"):
+        """Raises UsageError for a precision that GPUs have not."""
+        self.precision, self.note = possible(precision, on_device=True)
         self.layers, self.wiring, self.input_shape, self.wanted = layers, wiring, input_shape, list(wanted)
         self.ops, self.on_host = ops, on_host
         self.programs: dict[int, Executable] = {}  # by batch size, the last used last
@@ -257,7 +273,10 @@ class DevicePlan:
                     program = passes.optimise(trace(self.layers, self.wiring, self.input_shape, batch, self.wanted))
                     state = {(i, name): a for i, layer in enumerate(self.layers) for name, a in layer.state.items()}
                 there = {id(a): self.layers[i].state[name] for (i, name), a in state.items()}
-                found = Executable(fuse(program), self.ops, self.packs, there)
+                program = fuse(program)
+                if self.precision == "fp16":
+                    program = in_halves(program)
+                found = Executable(program, self.ops, self.packs, there)
             self.programs[batch] = found
             return found
 

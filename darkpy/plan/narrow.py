@@ -19,19 +19,33 @@ from darkpy.plan.blocked import BFLOAT, FLOAT, Form
 from darkpy.plan.trace import Program, Step, Value
 
 STORED = {"bf16": "bfloat16", "int8": "uint8"}
-PRECISIONS = ("float32", *STORED)
+PRECISIONS = ("float32", *STORED, "fp16")
+HALVES_FROM = (8, 0)  # compute capability: tensor cores with products of 16 x 8 x 16, asynchronous copies
 NEEDS = {"bf16": "AVX512-BF16", "int8": "AVX512-VNNI"}
 ON_MAPS = ("conv", "maxpool", "upsample", "concat", "shortcut")  # ops that read maps
 Range = tuple[float, float]
 
 
-def possible(precision: str) -> tuple[str, str]:
-    """The precision a plan computes in on this CPU, and a line about it where it is not the wanted one.
+def possible(precision: str, on_device: bool = False) -> tuple[str, str]:
+    """The precision a plan computes in on this CPU or GPU, and a line about it where it is not the wanted one.
 
-    Raises UsageError for an unknown one."""
+    Raises UsageError for an unknown one, and for one of the CPU's on a GPU."""
     if precision not in PRECISIONS:
         raise UsageError(f"precision={precision!r}: it is one of {', '.join(PRECISIONS)}")
-    if precision == "float32" or narrow_products(STORED[precision]):
+    if precision == "float32":
+        return precision, ""
+    if on_device:
+        if precision != "fp16":
+            raise UsageError(f"precision {precision} is for the CPU: on a GPU plans compute in float32 or fp16")
+        from darkpy import cuda
+
+        if (found := cuda.capability()) >= HALVES_FROM:
+            return precision, ""
+        why = "compute capability {}.{}, and fp16 needs {}.{}".format(*found, *HALVES_FROM)
+        return "float32", f"precision fp16: this GPU has {why}, so float32 is computed"
+    if precision == "fp16":
+        return "float32", "precision fp16: it is for NVIDIA GPUs (device cuda), so float32 is computed"
+    if narrow_products(STORED[precision]):
         return precision, ""
     return "float32", f"precision {precision}: this CPU has no {NEEDS[precision]}, so float32 is computed"
 

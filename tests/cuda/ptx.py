@@ -39,10 +39,13 @@ def kernels():
     """All there are: those of ops, and of the products every one that ops may ask for."""
     import darkpy.ops.cuda
     import darkpy.ops.cuda.bits
-    import darkpy.ops.cuda.boxes  # noqa: F401
+    import darkpy.ops.cuda.boxes
+    import darkpy.ops.cuda.half  # noqa: F401
     from darkpy.cuda import KERNELS
-    from darkpy.ops.cuda import tile
+    from darkpy.ops.cuda import tensor_cores, tile
 
+    for halves in tensor_cores.TILES:
+        tensor_cores.product(halves)
     for t in (tile.LARGE, tile.SMALL):
         for b_is in (tile.GATHER, tile.SCATTER, tile.DENSE):
             tile.product(t, tile.PACKED, b_is, tile.VECTOR_MAP)
@@ -60,6 +63,9 @@ def check(name, text):
     assert "__local_depot" not in text, f"{name}: arrays of a thread are in memory, not in registers"
     if not any(part in name for part in DOUBLE):
         assert not re.search(r"\.f64", text), f"{name}: computes in double precision"
+    if "tensor_cores.product" in name:
+        assert len(re.findall(r"mma\.sync\.aligned\.m16n8k16", text)) >= 16, name
+        assert "ldmatrix.sync" in text and len(re.findall(r"cp\.async\.cg\.shared\.global", text)) >= 3, name
     if "tile.product" in name:
         assert re.search(r"ld\.shared\.v4\.f32", text) and len(re.findall(r"fma\.rn\.f32", text)) >= 16, name
 

@@ -30,14 +30,23 @@ def test_the_whole_benchmark(monkeypatch, capsys):
     gpu.binary(1)
     gpu.training("tiny", 8, 2, 1, peers=False)
     out = capsys.readouterr().out
-    assert re.search(r"tiny 8x8, batch 1: differs from the reference by \d", out)
-    assert "product 5 x 8 x 7: " in out and "images/s: darkpy 1000.0" in out
-    assert float(re.search(r"differs by (\S+)", out)[1]) < 1e-6
+    assert re.search(r"tiny 8x8, batch 1\n  float32 differs from the reference by \d\S+; .*\n  fp16 differs", out)
+    assert "product 5 x 8 x 7\n" in out and "images/s: darkpy 1000.0" in out
+    exact, narrow = (float(error) for error in re.findall(r"TFLOP/s; differs by (\S+)", out))
+    assert exact < 1e-6 and narrow < 1e-3
 
 
 def test_ratios(capsys):
     gpu.report([gpu.Row("darkpy", 2.0), gpu.Row("other", 1.0)])
     assert "darkpy has 0.50 times its speed" in capsys.readouterr().out
+
+
+def test_like_is_compared_with_like(capsys):
+    gpu.compare([gpu.Row("darkpy float32", 2.0), gpu.Row("darkpy fp16", 1.0)],
+                [gpu.Row("cuBLAS fp32", 1.0), gpu.Row("cuBLAS fp16", 3.0)])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].endswith("darkpy float32 has 0.50 times its speed") and "cuBLAS fp32" in lines[1]
+    assert lines[3].endswith("darkpy fp16 has 3.00 times its speed") and "cuBLAS fp16" in lines[3]
 
 
 def test_a_wrong_number_ends_it(monkeypatch):
@@ -52,7 +61,7 @@ def test_a_wrong_number_ends_it(monkeypatch):
     try:
         gpu.check("tiny")
     except SystemExit as e:
-        assert "differ from the reference" in str(e)
+        assert "in float32 differ from the reference" in str(e)
     else:
         raise AssertionError("passed")
     assert cuda.missing() == ""

@@ -8,6 +8,7 @@ from darkpy.build import build
 from darkpy.errors import UsageError
 from darkpy.network import Network
 from darkpy.ops.cuda.memory import pool
+from darkpy.ops.halves import WORD
 from darkpy.plan.device import Convolution
 from tests.cuda import nets
 from tests.cuda.test_network import batch, close, pair
@@ -23,6 +24,10 @@ ODD = [
     HEAD + CONV.format(2, 3, "leaky", 1) + "[maxpool]\nsize=2\nstride=2\n[connected]\noutput=4\nactivation=tanh\n"
     "[softmax]\n",
 ]
+# a value that is read as halves and in float32; a route of both kinds; halves that only become float32 again
+YOLO2 = (HEAD + CONV.format(8, 3, "leaky", 1) + "[maxpool]\nsize=2\nstride=2\n" + CONV.format(3, 3, "leaky", 0)
+         + "[route]\nlayers=-3\n[reorg]\nstride=2\n[route]\nlayers=-1,-3\n" + CONV.format(4, 1, "linear", 0)
+         + "[avgpool]\n")
 
 
 @pytest.mark.parametrize("text", [nets.YOLO3, nets.CLASSIFIER, nets.RECURRENT, *ODD])
@@ -85,6 +90,36 @@ def test_training_goes_on_beside_a_plan():
     cuda.train_step(x, truth)
     np.testing.assert_array_equal(plan(x)[0], before)  # it keeps the parameters it was made of
     assert not np.array_equal(cuda.plan()(x)[0], before)
+
+
+HALF = 4e-3  # of the largest number: some layers of numbers with 11 bits
+
+
+@pytest.mark.parametrize("text", [nets.YOLO3, nets.CLASSIFIER, *ODD, YOLO2])
+def test_half_precision(text):
+    cpu, cuda = pair(text)
+    x = np.random.default_rng(0).random((1, *cpu.input_shape), np.float32)
+    plan = cuda.plan(precision="fp16")
+    assert plan.precision == "fp16" and not plan.note
+    for mine, expected in zip(plan(x), cpu.plan()(x), strict=True):
+        close(mine, expected, "output", HALF)
+
+
+def test_maps_stay_halves():
+    """Between convolutions of a net with a shortcut, a pool, an upsampling and a route nothing is converted."""
+    _, cuda = pair(nets.YOLO3.replace("filters=4\n", "filters=8\n").replace("filters=3\n", "filters=8\n"))
+    steps = cuda.plan(precision="fp16").program(1).program.steps
+    assert [step.op for step in steps if not isinstance(step, Convolution)] == [
+        "to_half", "maxpool", "yolo_activate", "upsample", "concat", "yolo_activate"]
+    assert all(step.x.dtype == WORD for step in steps if isinstance(step, Convolution))
+
+
+def test_a_gpu_without_half_precision(monkeypatch):
+    monkeypatch.setattr("darkpy.cuda.capability", lambda: (7, 5))
+    plan = pair(ODD[0])[1].plan(precision="fp16")
+    assert plan.precision == "float32"
+    assert plan.note == ("precision fp16: this GPU has compute capability 7.5, and fp16 needs 8.0, so float32 is "
+                         "computed")
 
 
 def test_faults():

@@ -216,6 +216,8 @@ def test_cpu_without_the_instructions():
 
 def test_possible():
     assert possible("float32") == ("float32", "")
+    note = "precision fp16: it is for NVIDIA GPUs (device cuda), so float32 is computed"
+    assert possible("fp16") == ("float32", note)
 
 
 # -- calibration ----------------------------------------------------------------------------------------------------

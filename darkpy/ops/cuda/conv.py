@@ -16,7 +16,19 @@ from darkpy.ops.cuda import tile
 from darkpy.ops.cuda.gemm import split
 from darkpy.ops.cuda.memory import Array, upload
 from darkpy.ops.cuda.reduce import add_parts, team_sum
-from darkpy.ops.cuda.tile import DENSE, GATHER, MAP, MATRIX, PACKED, SCATTER, STRIDED, UNFOLD, VECTOR_MAP, Tile
+from darkpy.ops.cuda.tile import (
+    DENSE,
+    GATHER,
+    MAP,
+    MATRIX,
+    PACKED,
+    SCATTER,
+    STRIDED,
+    UNFOLD,
+    VECTOR_MAP,
+    Tile,
+    filled,
+)
 
 ZERO = np.float32(0)
 FEW = 4  # filters of a group: fewer waste most of a tile
@@ -57,10 +69,6 @@ def table(channels: int, plane: int, kernel: int, dilation: int, length: int) ->
     offset[: c.size] = c * plane
     place[: c.size] = (p * dilation) << 16 | q * dilation
     return upload(np.concatenate([offset, place]))
-
-
-def filled(count: int, step: int) -> int:
-    return -(-count // step) * step
 
 
 @lru_cache(maxsize=KEPT)

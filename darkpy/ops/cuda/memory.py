@@ -126,6 +126,8 @@ class Array:
         self.block = block or Block(self.size, self.dtype)
         self.start = start  # in the block
         self.data = self.block.data[start:] if start else self.block.data
+        if self.dtype != self.block.key[0]:  # of the same size
+            self.data = self.data.view(self.dtype)
         self.pitch = self.item if pitch is None else pitch
 
     @property
@@ -156,9 +158,9 @@ class Array:
     def __repr__(self) -> str:
         return f"<{self.dtype} {list(self.shape)} on the device>"
 
-    def view(self, shape: Shape, start: int = 0, pitch: int | None = None) -> Array:
-        """The same numbers from `start` on in another shape."""
-        return Array(shape, self.dtype, self.block, self.start + start, pitch)
+    def view(self, shape: Shape, start: int = 0, pitch: int | None = None, dtype: str = "") -> Array:
+        """The same numbers from `start` on in another shape, or the same bytes as those of another type."""
+        return Array(shape, dtype or self.dtype, self.block, self.start + start, pitch)
 
     def host(self) -> np.ndarray:
         """A NumPy array of the numbers."""

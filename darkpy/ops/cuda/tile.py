@@ -55,6 +55,11 @@ REGISTERS = 128  # of a thread: so that two blocks of 256 fit one multiprocessor
 ENOUGH = 200  # blocks that keep a large GPU busy
 
 
+def filled(count: int, step: int) -> int:
+    """The next multiple of a step."""
+    return -(-count // step) * step
+
+
 def choose(m: int, n: int, copies: int) -> Tile:
     """The larger tile where there is enough work for it, and little of it would be wasted."""
     blocks = -(-m // LARGE.m) * -(-n // LARGE.n) * copies

@@ -1,0 +1,129 @@
+"""Maps of halves (ops/halves.py) from and to planar maps of float32, and what is done to them between convolutions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from darkpy.cuda import cuda, kernel, load4, store4
+from darkpy.ops.cuda.instructions import LARGEST, join, split
+from darkpy.ops.cuda.memory import Array
+from darkpy.ops.cuda.pool import LOWEST
+from darkpy.ops.halves import EIGHT
+
+ZERO = np.float32(0)
+
+
+@kernel("UFT4i")
+def _to_half(y, x, g, n):
+    """A thread for eight channels of a pixel; neighbours have neighbouring pixels."""
+    channels, plane, parts, y_words = g
+    v = cuda.local.array(EIGHT, np.float32)
+    for i in range(cuda.grid(1), n, cuda.gridsize(1)):
+        rest = i // plane
+        pixel, image = i - rest * plane, rest // parts
+        first = (rest - image * parts) * EIGHT
+        for k in range(EIGHT):
+            v[k] = x[(image * channels + first + k) * plane + pixel] if first + k < channels else ZERO
+            v[k] = LARGEST if v[k] > LARGEST else -LARGEST if v[k] < -LARGEST else v[k]
+        store4(y, (image * plane + pixel) * y_words + first // 2,
+               join(v[0], v[1]), join(v[2], v[3]), join(v[4], v[5]), join(v[6], v[7]))
+
+
+@kernel("FUT4i")
+def _from_half(y, x, g, n):
+    channels, plane, parts, x_words = g
+    for i in range(cuda.grid(1), n, cuda.gridsize(1)):
+        rest = i // plane
+        pixel, image = i - rest * plane, rest // parts
+        first = (rest - image * parts) * EIGHT
+        at = (image * channels + first) * plane + pixel
+        four = load4(x, (image * plane + pixel) * x_words + first // 2)
+        for k in range(4):
+            low, high = split(four[k])
+            if first + 2 * k < channels:
+                y[at + 2 * k * plane] = low
+            if first + 2 * k + 1 < channels:
+                y[at + (2 * k + 1) * plane] = high
+
+
+@kernel("UUT9i")
+def _maxpool(y, x, g, n):
+    """A thread for eight channels of a pixel; neighbours have neighbouring channels."""
+    h, w, oh, ow, size, sy, sx, front, x_words = g
+    best = cuda.local.array(EIGHT, np.float32)
+    for i in range(cuda.grid(1), n, cuda.gridsize(1)):
+        pixel = i * 4 // x_words
+        at = i * 4 - pixel * x_words
+        rest = pixel // ow
+        image = rest // oh
+        top, left = (rest - image * oh) * sy - front, (pixel - rest * ow) * sx - front
+        for k in range(EIGHT):
+            best[k] = LOWEST
+        for p in range(max(top, 0), min(top + size, h)):
+            for q in range(max(left, 0), min(left + size, w)):
+                four = load4(x, ((image * h + p) * w + q) * x_words + at)
+                for k in range(4):
+                    low, high = split(four[k])
+                    if low > best[2 * k] or low != low:
+                        best[2 * k] = low
+                    if high > best[2 * k + 1] or high != high:
+                        best[2 * k + 1] = high
+        store4(y, i * 4, join(best[0], best[1]), join(best[2], best[3]), join(best[4], best[5]),
+               join(best[6], best[7]))
+
+
+@kernel("UUT6i")
+def _copy(y, x, g, n):
+    """Channels of x to those of y from a word on, each pixel to a square of `stride`."""
+    oh, ow, stride, y_words, x_words, first = g
+    for i in range(cuda.grid(1), n, cuda.gridsize(1)):
+        pixel = i * 4 // x_words
+        at = i * 4 - pixel * x_words
+        rest = pixel // ow
+        image = rest // oh
+        h, w = oh // stride, ow // stride
+        source = (image * h + (rest - image * oh) // stride) * w + (pixel - rest * ow) // stride
+        v0, v1, v2, v3 = load4(x, source * x_words + at)
+        store4(y, pixel * y_words + first + at, v0, v1, v2, v3)
+
+
+def to_half(y: Array, x: Array) -> None:
+    """Numbers too large for a half become the largest."""
+    n, c, h, w = x.shape
+    parts = -(-c // EIGHT)
+    _to_half(n * parts * h * w, y.data, x.data, (c, h * w, parts, y.shape[3]), n * parts * h * w)
+
+
+def from_half(y: Array, x: Array) -> None:
+    n, c, h, w = y.shape
+    parts = -(-c // EIGHT)
+    _from_half(n * parts * h * w, y.data, x.data, (c, h * w, parts, x.shape[3]), n * parts * h * w)
+
+
+def maxpool(y: Array, x: Array, *, size: int, stride: tuple[int, int], pad: int) -> None:
+    g = (*x.shape[1:3], *y.shape[1:3], size, *stride, pad // 2, x.shape[3])
+    _maxpool(y.size // 4, y.data, x.data, g, y.size // 4)
+
+
+def copy(y: Array, x: Array, stride: int, first: int) -> None:
+    n = y.size // y.shape[3] * x.shape[3] // 4
+    _copy(n, y.data, x.data, (*y.shape[1:3], stride, y.shape[3], x.shape[3], first), n)
+
+
+def upsample(y: Array, x: Array, *, stride: int, factor: float = 1.0) -> None:
+    """`factor` is 1."""
+    copy(y, x, stride, 0)
+
+
+def concat(y: Array, *xs: Array, axis: int = 1) -> None:
+    """Along channels; those of all but the last fill whole words."""
+    at = 0
+    for x in xs:
+        copy(y, x, 1, at)
+        at += x.shape[3]
+
+
+KERNELS: dict[str, Callable[..., None]] = {
+    "to_half": to_half, "from_half": from_half, "maxpool": maxpool, "upsample": upsample, "concat": concat}

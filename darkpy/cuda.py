@@ -23,6 +23,7 @@ import importlib.util
 import math
 import os
 import sys
+import threading
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -68,16 +69,43 @@ def first_line(error: object) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".: ")
 
 
-def check() -> None:
-    """Raise UsageError where CUDA cannot be used."""
+def check(number: int = 0) -> None:
+    """Raise UsageError where CUDA cannot be used, or there is no GPU of this number."""
     if lack := missing():
         raise UsageError(f"device=cuda: {lack}")
+    count = len(numba_cuda.gpus)
+    if not 0 <= number < count:
+        there = "the only one is 0" if count == 1 else f"they are 0 to {count - 1}"
+        raise UsageError(f"device=cuda: there is no GPU {number}: {there}")
+
+
+_number = 0  # of the GPU in use
+_thread = threading.local()
+
+
+def choose(number: int) -> None:
+    """Compute on this GPU of those the driver lists.  Raises UsageError where it is not there, or where this process
+    has begun on another: kernels, memory and the stream are one GPU's."""
+    global _number
+    check(number)
+    if number != _number and _stream is not None:
+        raise UsageError(f"device=cuda: this process computes on GPU {_number}: GPU {number} needs one of its own")
+    _number = number
+    attach()
+
+
+def attach() -> None:
+    """Have this thread use the GPU that was chosen; by itself a thread uses the first."""
+    if getattr(_thread, "number", 0) != _number:
+        numba_cuda.select_device(_number)
+        _thread.number = _number
 
 
 def capability() -> tuple[int, int]:
     """The compute capability of the GPU in use; the simulator stands for one that can do all."""
     if SIMULATED:
         return 9, 0
+    attach()
     major, minor = numba_cuda.get_current_device().compute_capability
     return int(major), int(minor)
 
@@ -224,6 +252,7 @@ _stream: Any = None
 def stream() -> Any:
     """The stream everything runs on, one thing after another."""
     global _stream
+    attach()
     if _stream is None:
         _stream = numba_cuda.stream()
     return _stream

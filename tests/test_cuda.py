@@ -4,10 +4,13 @@ import importlib.util
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from darkpy import cuda
+from darkpy.cli import models, train
+from darkpy.cli.args import parse
 from darkpy.cli.main import main
 from darkpy.errors import UsageError
 from darkpy.ops import Cpu, backend
@@ -66,8 +69,69 @@ def test_the_command_line_tells_it(command, monkeypatch, capsys):
 
 
 def test_a_device_nobody_knows():
-    with pytest.raises(UsageError, match="device='tpu' is unknown: use cpu, cuda or auto"):
-        backend("tpu")
+    for name in ("tpu", "cpu:1", "cuda:", "cuda:-1", "cuda:x"):
+        with pytest.raises(UsageError, match=f"device='{name}' is unknown: use cpu, cuda or auto, and cuda:1 for the"):
+            backend(name)
+
+
+class Gpus:
+    """Stands for numba.cuda on a machine with three GPUs."""
+
+    gpus = range(3)
+
+    def __init__(self):
+        self.selected = []
+
+    def select_device(self, number):
+        self.selected.append(number)
+
+    def stream(self):
+        return "a stream"
+
+
+@pytest.fixture
+def gpus(monkeypatch):
+    made = Gpus()
+    monkeypatch.setattr(cuda, "missing", lambda: "")
+    monkeypatch.setattr(cuda, "numba_cuda", made)
+    monkeypatch.setattr(cuda, "_stream", None)
+    monkeypatch.setattr(cuda, "_number", 0)
+    monkeypatch.setattr(cuda, "_thread", threading.local())
+    return made
+
+
+def test_one_of_several_gpus(gpus):
+    cuda.choose(0)
+    assert gpus.selected == []  # the first is what threads use by themselves
+    cuda.choose(2)
+    cuda.choose(2)
+    assert gpus.selected == [2]
+    assert cuda.stream() == "a stream" and gpus.selected == [2]
+    other = threading.Thread(target=cuda.stream)
+    other.start()
+    other.join()
+    assert gpus.selected == [2, 2]  # in another thread, once more
+    with pytest.raises(UsageError, match="device=cuda: this process computes on GPU 2: GPU 1 needs one of its own"):
+        cuda.choose(1)
+    with pytest.raises(UsageError, match="device=cuda: there is no GPU 3: they are 0 to 2"):
+        cuda.choose(3)
+
+
+@pytest.mark.parametrize(("words", "wanted", "note"), [
+    ("-device cuda", "cuda", ""), ("-device cuda -i 2", "cuda:2", ""), ("-device auto -i 1", "auto:1", ""),
+    ("-device cuda -i -1", "cpu", ""), ("-device cuda -nogpu -i 1", "cpu", ""), ("-i 1", "cpu", ""),
+    ("-device cuda -gpus 1", "cuda:1", ""), ("-gpus 0,1", "cpu", ""),
+    ("-device cuda -gpus 2,0", "cuda:2", "-gpus: training on several GPUs is not possible yet, one is used: 2\n"),
+])
+def test_numbers_of_gpus(gpus, words, wanted, note, capsys):
+    command = next(c for c in train.COMMANDS if c.name == "train")
+    assert models.device(parse(command, ["a.data", "a.cfg", *words.split()])) == wanted
+    assert capsys.readouterr().err == note
+
+
+def test_a_gpu_that_is_not_there(gpus, capsys):
+    assert main(["detect", "cfg/yolov3-tiny.cfg", "no.weights", "no.jpg", "-device", "cuda", "-i", "3"]) == 2
+    assert capsys.readouterr().err == "darkpy detect: device=cuda: there is no GPU 3: they are 0 to 2\n"
 
 
 def test_the_cpu_does_without():

@@ -98,8 +98,8 @@ class Command:
 
 # Darknet's global options; every command takes them
 GLOBAL = (
-    Opt("-nogpu", "compute on the CPU (as darkpy does unless told otherwise)", accepted=True),
-    Opt("-i", "number of the GPU", int, 0, accepted=True),
+    Opt("-nogpu", "compute on the CPU, as without -device and DARKPY_DEVICE"),
+    Opt("-i", "the GPU with this number where -device or DARKPY_DEVICE chooses one, counted from 0", int, 0),
 )
 HELP = Opt("--help", "this text", also=("-h",))
 

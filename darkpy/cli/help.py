@@ -40,8 +40,14 @@ def page(command: Command, out: TextIO) -> None:
     table("Options", opts, out, width)
     if command.more:
         print("\n\n".join(fill(part) for part in command.more.split("\n\n")) + "\n", file=out)
-    silent = sorted({o.name for o in (*command.opts, *GLOBAL) if o.accepted})
-    print(fill(f"Accepted for Darknet's sake, without effect: {', '.join(silent)}."), file=out)
+    if silent := sorted({o.name for o in command.opts if o.accepted}):
+        print(fill(f"Accepted for Darknet's sake, without effect: {', '.join(silent)}.") + "\n", file=out)
+    print(fill(f"Every command takes {everywhere()}."), file=out)
+
+
+def everywhere() -> str:
+    """The options of all commands."""
+    return ", and ".join(f"{o.usage} ({o.help})" for o in GLOBAL)
 
 
 def modes(word: str, out: TextIO) -> bool:
@@ -81,8 +87,7 @@ def markdown(out: TextIO) -> None:
             silent = ", ".join(f"`{o.name}`" for o in command.opts if o.accepted)
             if silent:
                 print(f"\nAccepted for Darknet's sake, without effect: {silent}.", file=out)
-    names = " and ".join(f"`{o.name}`" for o in GLOBAL)
-    print(f"\nEvery command also accepts {names} for Darknet's sake, without effect.", file=out)
+    print(f"\nEvery command takes {everywhere()}.", file=out)
 
 
 def describe(option: Opt) -> str:

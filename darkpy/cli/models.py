@@ -13,8 +13,9 @@ from darkpy.cli.args import Args, Opt
 from darkpy.cli.sizes import count, side
 from darkpy.errors import UsageError
 
-DEVICE = Opt("--device", "where to compute: cpu, cuda (an NVIDIA GPU), or auto (a GPU if one can be used); by default "
-             "what the environment variable DARKPY_DEVICE says, else cpu", str, words=("cpu", "cuda", "auto"))
+DEVICE = Opt("--device", "where to compute: cpu, cuda (an NVIDIA GPU, of several the first or that of -i), or auto (a "
+             "GPU if one can be used); by default what the environment variable DARKPY_DEVICE says, else cpu", str,
+             words=("cpu", "cuda", "auto"))
 PRECISION = Opt("-precision", "compute in bf16 or int8 where the CPU can, in fp16 on a GPU, else in float32; int8 "
                 "needs a calibration", str, "float32", words=("float32", "bf16", "int8", "fp16"), metavar="TYPE")
 CALIBRATION = Opt("-calib", "for int8: a folder of typical images to calibrate on, kept in a file beside the weights "
@@ -33,12 +34,21 @@ MODEL_OPTIONS = [
 
 
 def device(args: Args) -> str:
-    """Where to compute, by -device, Darknet's -nogpu, or the environment.  UsageError for a GPU that cannot be used."""
-    wish = "cpu" if args.nogpu else getattr(args, "device", None) or os.environ.get("DARKPY_DEVICE") or "cpu"
-    if wish == "cuda":
+    """Where to compute, by -device and Darknet's -nogpu, -i and -gpus, or the environment.  UsageError for a GPU that
+    cannot be used."""
+    wish = getattr(args, "device", None) or os.environ.get("DARKPY_DEVICE") or "cpu"
+    numbers = getattr(args, "gpus", None) or ([args.i] if args.i else [])
+    if args.nogpu or min(numbers, default=0) < 0:  # the original takes GPU -1 for the CPU, too
+        return "cpu"
+    name = wish.partition(":")[0]
+    if numbers and name in ("cuda", "auto"):
+        wish = f"{name}:{numbers[0]}"
+    if name == "cuda":
         from darkpy import cuda
 
-        cuda.check()  # before files are read
+        cuda.check(numbers[0] if numbers else 0)  # before files are read
+    if name in ("cuda", "auto") and len(numbers) > 1:
+        console.note(f"-gpus: training on several GPUs is not possible yet, one is used: {numbers[0]}")
     return wish
 
 

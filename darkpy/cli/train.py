@@ -123,7 +123,7 @@ OPTS: list[Any] = [
     Opt("-threads", "CPU threads", int, low=1, high=1024),
     Opt("-workers", "threads that load images", int, low=1, high=64),
     Opt("-lax", "unknown keys are warnings, not errors"),
-    Opt("-gpus", "numbers of the GPUs", str, accepted=True),
+    Opt("-gpus", "with -device cuda: numbers of GPUs, as 0,1; the first is used, as by -i", list[int], metavar="N,N"),
     Opt("-dont_show", "open no window (darkpy never does)", accepted=True),
     Opt("-display", "open no window (darkpy never does)", accepted=True),
 ]

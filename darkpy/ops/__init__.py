@@ -178,22 +178,26 @@ DEVICES = ("cpu", "cuda", "auto")
 
 
 def backend(device: str = "cpu") -> Reference:
-    """The backend of a device: "cpu", "cuda", "auto" (cuda where it can be used) or "reference".
+    """The backend of a device: "cpu", "cuda", "auto" (cuda where it can be used) or "reference"; "cuda:1" and "auto:1"
+    are the second GPU.
 
     Raises UsageError for another name, and where CUDA is asked for and cannot be used; it says what is missing.
     """
     from darkpy.errors import UsageError
 
-    if device == "reference":
+    name, colon, number = device.partition(":")
+    if colon and not (name in ("cuda", "auto") and number.isascii() and number.isdigit()):
+        name = ""
+    if name == "reference":
         return Reference()
-    if device in ("cuda", "auto"):
+    if name in ("cuda", "auto"):
         from darkpy import cuda
 
-        if device == "cuda":
-            cuda.check()
-        if not cuda.missing():
+        if name == "cuda" or not cuda.missing():
+            cuda.choose(int(number or 0))
             return Cuda()
-        device = "cpu"
-    if device == "cpu":
+        name = "cpu"
+    if name == "cpu":
         return Cpu()
-    raise UsageError(f"device={device!r} is unknown: use {', '.join(DEVICES[:-1])} or {DEVICES[-1]}")
+    raise UsageError(f"device={device!r} is unknown: use {', '.join(DEVICES[:-1])} or {DEVICES[-1]}, and cuda:1 for "
+                     "the second GPU")

@@ -7,6 +7,7 @@ from darkpy import cfg
 from darkpy.build import build
 from darkpy.errors import UsageError
 from darkpy.network import Network
+from darkpy.ops import backend
 from darkpy.ops.cuda.memory import pool
 from darkpy.ops.halves import WORD
 from darkpy.plan.device import Convolution
@@ -120,6 +121,12 @@ def test_a_gpu_without_half_precision(monkeypatch):
     assert plan.precision == "float32"
     assert plan.note == ("precision fp16: this GPU has compute capability 7.5, and fp16 needs 8.0, so float32 is "
                          "computed")
+
+
+def test_one_gpu_is_simulated():
+    assert backend("cuda:0").name == backend("auto:0").name == "cuda"
+    with pytest.raises(UsageError, match="device=cuda: there is no GPU 1: the only one is 0"):
+        backend("cuda:1")
 
 
 def test_faults():

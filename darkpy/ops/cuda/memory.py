@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from darkpy.cuda import numba_cuda, stream
+from darkpy.cuda import attach, numba_cuda, stream
 from darkpy.errors import UsageError
 from darkpy.ops.spec import Shape
 
@@ -78,6 +78,7 @@ def rounded(count: int, itemsize: int) -> int:
 
 def allocate(length: int, dtype: str) -> Any:
     """A new block, or None where there is no memory for it."""
+    attach()
     try:
         return numba_cuda.device_array(length, dtype)
     except MemoryError:

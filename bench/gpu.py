@@ -156,8 +156,8 @@ def pytorch(net: Network, x: np.ndarray, repeats: int) -> list[Row]:
 def products(repeats: int, peers: bool) -> None:
     """The product kernels by themselves, as 1x1 convolutions of these sizes."""
     from darkpy.ops.cuda import half, tensor_cores
-    from darkpy.ops.cuda.conv import layout, pack
     from darkpy.ops.cuda.memory import Array, upload
+    from darkpy.ops.cuda.unfold import layout, pack
     from darkpy.ops.halves import WORD, map_shape
 
     random = np.random.default_rng(0)
@@ -195,8 +195,8 @@ def products(repeats: int, peers: bool) -> None:
 def binary(repeats: int) -> None:
     """A 3x3 XNOR convolution on packed bits against the same one in float32, packing included."""
     from darkpy.ops.cuda.bits import BitConvolution
-    from darkpy.ops.cuda.conv import layout, pack
     from darkpy.ops.cuda.memory import upload
+    from darkpy.ops.cuda.unfold import layout, pack
     from darkpy.ops.signs import Signs
 
     n, c, side = SIGNS

@@ -182,7 +182,7 @@ class Executable:
         return self.ops.upload(array) if isinstance(array, np.ndarray) else array
 
     def convolution(self, step: Convolution) -> Callable[[], Any]:
-        from darkpy.ops.cuda import conv, tensor_cores
+        from darkpy.ops.cuda import tensor_cores, unfold
         from darkpy.ops.cuda.bits import BitConvolution
 
         x, y = self.arrays[step.x], self.arrays[step.outs[0]]
@@ -205,11 +205,11 @@ class Executable:
             if key not in self.packs:
                 self.packs[key] = product.pack(plain(w), step.bias)
         else:
-            product = conv.layout(x.shape, y.shape, w.shape[2], *place, kw.get("groups", 1))
+            product = unfold.layout(x.shape, y.shape, w.shape[2], *place, kw.get("groups", 1))
             key = self.packed, product.packed[2]
             if key not in self.packs:
                 bias = None if step.bias is None else self.ops.upload(np.asarray(step.bias, np.float32))
-                self.packs[key] = conv.pack(product, self.ops.upload(plain(w))), bias
+                self.packs[key] = unfold.pack(product, self.ops.upload(plain(w))), bias
         weights, bias = self.packs[key]
         return lambda: product(y, x, weights, bias, step.slope, residual, step.after)
 

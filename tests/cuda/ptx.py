@@ -47,10 +47,9 @@ def kernels():
     for halves in tensor_cores.TILES:
         tensor_cores.product(halves)
     for t in (tile.LARGE, tile.SMALL):
-        for b_is in (tile.GATHER, tile.SCATTER, tile.DENSE):
+        for b_is in (tile.GATHER, tile.DENSE):
             tile.product(t, tile.PACKED, b_is, tile.VECTOR_MAP)
-        for b_is in (tile.GATHER, tile.SCATTER):
-            tile.product(t, tile.PACKED, b_is, tile.MAP)
+        tile.product(t, tile.PACKED, tile.GATHER, tile.MAP)
     for a_fast in (True, False):
         for b_fast in (True, False):
             tile.product(tile.SMALL, tile.STRIDED, tile.STRIDED, tile.MATRIX, a_fast, b_fast)

@@ -1,126 +1,25 @@
-"""Convolutions and their gradients: as products (tile.py), or, where a group has few filters, a thread for each result.
-
-For the product the weights are packed first: transposed, so that neighbouring filters lie side by side, and filled up
-to whole tiles.  An inference plan packs once.
-"""
+"""Convolutions and their gradients: as products (unfold.py), or, where a group has few filters, a thread for each
+result."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
 from functools import lru_cache
 
 import numpy as np
 
-from darkpy.cuda import TEAM, Kernel, cuda, kernel
+from darkpy.cuda import TEAM, cuda, kernel
 from darkpy.ops.cuda import tile
+from darkpy.ops.cuda.basic import fill
 from darkpy.ops.cuda.gemm import split
-from darkpy.ops.cuda.memory import Array, upload
+from darkpy.ops.cuda.memory import Array
 from darkpy.ops.cuda.reduce import add_parts, team_sum
-from darkpy.ops.cuda.tile import (
-    DENSE,
-    GATHER,
-    MAP,
-    MATRIX,
-    PACKED,
-    SCATTER,
-    STRIDED,
-    UNFOLD,
-    VECTOR_MAP,
-    Tile,
-    filled,
-)
+from darkpy.ops.cuda.tile import MATRIX, STRIDED, UNFOLD, filled
+from darkpy.ops.cuda.unfold import KEPT, classes, layout, pack, table
 
 ZERO = np.float32(0)
 FEW = 4  # filters of a group: fewer waste most of a tile
 FAR = 1 << 14  # a window that reaches further does not fit the table of a product
-KEPT = 4096  # layouts: several of each layer, for some sizes of the input
-
-
-@dataclass(frozen=True)
-class Product:
-    """A convolution laid out as a product for certain shapes: everything but the arrays."""
-
-    tile: Tile
-    run: Kernel
-    scalar: Kernel  # the same for arrays that do not begin at a multiple of four numbers
-    grid: tuple[int, int, int]
-    table: Array
-    sizes: tuple[int, ...]
-    a: tuple[int, ...]
-    b: tuple[int, ...]
-    y: tuple[int, ...]
-    packed: tuple[int, int, int]  # groups, K and M, filled up
-
-    def __call__(self, y: Array, x: Array, packed: Array, bias: Array | None = None, slope: float = 1.0,
-                 residual: Array | None = None, after: float = 1.0) -> None:
-        """y = f(w * x + bias), f(v) = v or slope * v; then y = f(y + residual) with the slope `after`."""
-        fours = x.by_fours and y.by_fours and (residual is None or residual.by_fours)
-        extra = (*self.y[:3], int(bias is not None), int(residual is not None))
-        (self.run if fours else self.scalar).blocks(
-            self.grid, y.data, packed.data, x.data, self.table.data, (bias or packed).data, (residual or packed).data,
-            self.sizes, self.a, self.b, extra, np.float32(slope), np.float32(after))
-
-
-def table(channels: int, plane: int, kernel: int, dilation: int, length: int) -> Array:
-    """For each weight (c, p, q) the offset of its channel, then row << 16 | column in the window; `length` of each."""
-    offset = np.zeros(length, np.int32)
-    place = np.full(length, tile.NOWHERE << 16 | tile.NOWHERE, np.int32)
-    c, p, q = np.indices((channels, kernel, kernel), np.int32).reshape(3, -1)
-    offset[: c.size] = c * plane
-    place[: c.size] = (p * dilation) << 16 | q * dilation
-    return upload(np.concatenate([offset, place]))
-
-
-@lru_cache(maxsize=KEPT)
-def layout(x: tuple[int, ...], y: tuple[int, ...], kernel: int, stride: tuple[int, int], pad: int, dilation: int,
-           groups: int, back: bool = False) -> Product:
-    """The product that makes y of x; `back`: x is the gradient of an output, y that of the input."""
-    n, c, h, w = x
-    _, f, oh, ow = y
-    pixels, cg, m = oh * ow, c // groups, f // groups
-    k, columns = cg * kernel * kernel, n * pixels
-    chosen = tile.choose(m, columns, groups)
-    k_full, m_full = filled(k, chosen.k), filled(m, chosen.m)
-    fours = pixels % 4 == 0
-    plain = kernel == 1 and stride == (1, 1) and pad == 0 and fours
-    by_table = SCATTER if back else GATHER
-    where = VECTOR_MAP if fours else MAP
-    return Product(
-        chosen, tile.product(chosen, PACKED, DENSE if plain else by_table, where),
-        tile.product(chosen, PACKED, by_table, MAP),
-        (filled(columns, chosen.n) // chosen.n, m_full // chosen.m, groups),
-        table(cg, h * w, kernel, dilation, k_full), (m, columns, k, 1, k_full // chosen.k, 1),
-        (m_full, k_full * m_full, 0, 0), (c * h * w, cg * h * w, h, w, oh, ow, *stride, pad, 0),
-        (pixels, f * pixels, m * pixels), (groups, k_full, m_full))
-
-
-@kernel("FFT6iii")
-def _pack(packed, w, g, taps, back, n):
-    """packed (groups, K, M) of w (F, C, taps), zeros where it has no number; `back`: K runs over filters, M over
-    channels."""
-    k_full, m_full, k_size, m_size, _, _ = g
-    for i in range(cuda.grid(1), n, cuda.gridsize(1)):
-        rest = i // m_full
-        m = i - rest * m_full
-        group = rest // k_full
-        k = rest - group * k_full
-        v = ZERO
-        if k < k_size and m < m_size:
-            if back:
-                f = k // taps
-                v = w[((group * (k_size // taps) + f) * m_size + m) * taps + k - f * taps]
-            else:
-                v = w[(group * m_size + m) * k_size + k]
-        packed[i] = v
-
-
-def pack(product: Product, w: Array, back: bool = False) -> Array:
-    """Weights (F, C / groups, K, K) as a product takes them."""
-    packed = Array(product.packed)
-    m, _, k = product.sizes[:3]
-    _pack(packed.size, packed.data, w.data, (*product.packed[1:], k, m, 0, 0), w.shape[2] * w.shape[3], int(back),
-          packed.size)
-    return packed
 
 
 def by_thread(few: int, kernel: int, dilation: int, groups: int) -> bool:
@@ -273,19 +172,37 @@ def conv(y: Array, x: Array, w: Array, *, stride: tuple[int, int] = (1, 1), pad:
         product(y, x, pack(product, w))
 
 
+@kernel("FFT8i")
+def _put(y, x, g, n):
+    """Pixels of x to one of so many rows and columns of y."""
+    h, w, oh, ow, row, column, sy, sx = g
+    for i in range(cuda.grid(1), n, cuda.gridsize(1)):
+        rest = i // w
+        plane = rest // h
+        y[(plane * oh + row + (rest - plane * h) * sy) * ow + column + (i - rest * w) * sx] = x[i]
+
+
 def conv_dx(dx: Array, dy: Array, w: Array, *, size: tuple[int, int], stride: tuple[int, int] = (1, 1), pad: int = 0,
             dilation: int = 1, groups: int = 1) -> None:
     kernel = w.shape[2]
     if by_thread(w.shape[1], kernel, dilation, groups):
         _direct_dx(dx.size, dx.data, dy.data, w.data, geometry(dx, dy, kernel, stride, pad, dilation, groups), dx.size)
     else:
-        product = layout(dy.shape, dx.shape, kernel, tuple(stride), pad, dilation, groups, back=True)
-        product(dx, dy, pack(product, w, back=True))
+        found = classes(dy.shape, dx.shape, kernel, tuple(stride), pad, dilation, groups)
+        if len(found) < math.prod(stride):  # some pixels meet no weight
+            fill(dx, 0)
+        for part in found:
+            whole = part.size == dx.shape[2:]
+            to = dx if whole else Array((*dx.shape[:2], *part.size))
+            part.product(to, dy, pack(part.product, w, part.taps, back=True))
+            if not whole:
+                _put(to.size, dx.data, to.data, (*part.size, *dx.shape[2:], *part.first, *stride), to.size)
 
 
 @lru_cache(maxsize=KEPT)
 def weight_table(channels: int, plane: int, kernel: int, dilation: int) -> Array:
-    return table(channels, plane, kernel, dilation, channels * kernel * kernel)
+    taps = range(0, kernel * dilation, dilation)
+    return table(channels, plane, taps, taps, channels * kernel * kernel)
 
 
 def conv_dw(dw: Array, dy: Array, x: Array, *, kernel: int, stride: tuple[int, int] = (1, 1), pad: int = 0,

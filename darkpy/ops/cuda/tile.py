@@ -10,7 +10,6 @@ What a and b are decides how pieces are read; every way is a kernel of its own:
       STRIDED   a[m * s + k * t]
     b GATHER    implicit unfolding: column n is a pixel of the output, k a weight; a table says for each weight how far
                 its input lies from the pixel's window
-      SCATTER   the same for the gradient: n is a pixel of the input, and the table leads to the outputs it went into
       DENSE     the special case of a 1x1 convolution: whole rows of pixels
       UNFOLD    for the gradient of weights: n is a weight, k a pixel of the output
       STRIDED   b[k * s + n * t]
@@ -28,7 +27,7 @@ import numpy as np
 from darkpy.cuda import SIMULATED, Kernel, cuda, device, kernel, load4, store4
 from darkpy.ops.cuda.memory import Array
 
-PACKED, STRIDED, GATHER, SCATTER, DENSE, UNFOLD = range(6)
+PACKED, STRIDED, GATHER, DENSE, UNFOLD = range(5)
 MAP, VECTOR_MAP, MATRIX = range(3)  # where y goes: a map (N, F, P), the same four pixels at a time, or any matrix
 NOWHERE = 1 << 14  # a row and column outside of every map: for what fills up the table
 ZERO = np.float32(0)
@@ -160,7 +159,6 @@ def product(tile: Tile, a_is: int, b_is: int, y_is: int, a_fast: bool = False, b
     quads_m, quads_n = m_tile // 4, n_tile // 4
     a_size, b_size = k_tile * m_pitch, k_tile * n_pitch
     a_both, b_both = 2 * a_size, 2 * b_size
-    by_column = b_is in (GATHER, SCATTER)
 
     def multiply(y, a, b, table, bias, residual, sizes, ga, gb, gy, slope, after):
         sa = cuda.shared.array(a_both, np.float32, alignment=16)
@@ -182,20 +180,15 @@ def product(tile: Tile, a_is: int, b_is: int, y_is: int, a_fast: bool = False, b
 
         pixels = gb[4] * gb[5]
         base = 0
-        top, left = NOWHERE * 4, 0  # of the window of this thread's column; for SCATTER its pixel with the padding
-        if by_column:
+        top, left = NOWHERE * 4, 0  # of the window of this thread's column
+        if b_is == GATHER:
             column = n0 + t % n_tile
             if column < big_n:
                 image = column // pixels
                 rest = column - image * pixels
                 row = rest // gb[5]
                 base = image * gb[0] + group * gb[1]
-                if b_is == GATHER:
-                    top, left = row * gb[6] - gb[8], (rest - row * gb[5]) * gb[7] - gb[8]
-                else:
-                    top, left = row + gb[8], rest - row * gb[5] + gb[8]
-            elif b_is == SCATTER:
-                top = -4 * NOWHERE
+                top, left = row * gb[6] - gb[8], (rest - row * gb[5]) * gb[7] - gb[8]
         elif b_is == DENSE:
             column = n0 + t % quads_n * 4
             image = column // pixels
@@ -223,22 +216,14 @@ def product(tile: Tile, a_is: int, b_is: int, y_is: int, a_fast: bool = False, b
                         if k < big_k and m < big_m:
                             ra[i] = a[image * ga[2] + group * ga[3] + m * ga[0] + k * ga[1]]
                 # b's
-                if by_column:
+                if b_is == GATHER:
                     for i in range(b_count):
                         k = k0 + t // n_tile + i * (threads // n_tile)
                         place = table[each * k_tile + k]  # the table is as long as all pieces
-                        p, q = place >> 16, place & 0xFFFF
+                        r, c = top + (place >> 16), left + (place & 0xFFFF)
                         rb[i] = ZERO
-                        if b_is == GATHER:
-                            r, c = top + p, left + q
-                            if 0 <= r < gb[2] and 0 <= c < gb[3]:
-                                rb[i] = b[base + table[k] + r * gb[3] + c]
-                        else:
-                            r, c = top - p, left - q
-                            if r >= 0 and c >= 0:
-                                r2, c2 = r // gb[6], c // gb[7]
-                                if r2 * gb[6] == r and c2 * gb[7] == c and r2 < gb[2] and c2 < gb[3]:
-                                    rb[i] = b[base + table[k] + r2 * gb[3] + c2]
+                        if 0 <= r < gb[2] and 0 <= c < gb[3]:
+                            rb[i] = b[base + table[k] + r * gb[3] + c]
                 elif b_is == DENSE:
                     for i in range(b_count // 4):
                         k = k0 + t // quads_n + i * (threads // quads_n)
@@ -286,7 +271,7 @@ def product(tile: Tile, a_is: int, b_is: int, y_is: int, a_fast: bool = False, b
                         e = t + i * threads
                         k, m = (e % k_tile, e // k_tile) if a_fast else (e // m_tile, e % m_tile)
                         sa[at_a + k * m_pitch + m] = ra[i]
-                if by_column:
+                if b_is == GATHER:
                     for i in range(b_count):
                         sb[at_b + (t // n_tile + i * (threads // n_tile)) * n_pitch + t % n_tile] = rb[i]
                 elif b_is == DENSE:

@@ -15,6 +15,7 @@ from darkpy.plan.blocked import PIXEL, Blocked
 from darkpy.plan.convolution import L2, SHORT, Conv, Part, aligned, padded, shifted, spans
 from darkpy.plan.kernels import Call, Kernel
 
+TOGETHER = 4  # blocks of filters that share the transformed input, where their weights are transformed in use
 L3 = 24 << 20  # bytes of third-level cache to aim at
 
 
@@ -66,10 +67,12 @@ class Winograd(Kernel):
             (self.input_blocks, self.pixel), (VECTORS, PIXEL)))
         values = self.positions * self.step
         sums = self.positions * self.sum_step + 3 * m * m * PIXEL
-        if fresh:  # so many channels at a time that their inputs and weights stay in the second-level cache
+        if fresh:  # so many channels at a time that their inputs, weights and sums stay in the second-level cache
+            self.together = max(1, min(TOGETHER, out.blocks // VECTORS // (2 * threads)))
+            room = L2 * 3 // 4 - self.together * sums
             each = self.positions * DEPTH * (self.tiles * 4 + VECTORS * PIXEL)
-            self.turn = min(self.groups, max(4, L2 * 5 // 8 // each))
-            sums += self.scheme.unique**2 * (self.turn * DEPTH * VECTORS | 1) * PIXEL
+            self.turn = min(self.groups, max(4, room // each))
+            sums = self.together * sums + self.scheme.unique**2 * (self.turn * DEPTH * VECTORS | 1) * PIXEL
         self.spare = sums if self.by_filters else values + sums
         self.need_scratch((values if self.by_filters else 0) + threads * self.spare)
         self.algorithm = f"winograd F({m}){'/2' if self.strided else ''} by {'filters' if self.by_filters else 'tiles'}"
@@ -115,14 +118,17 @@ class Winograd(Kernel):
                 conv.slope, conv.after, chunks, self.tiles, tile.address, read_tile.address, write_tile.address,
                 vectors, self.m, self.scheme.t, self.m * (2 if self.strided else 1), self.scheme.unique,
                 self.step, self.sum_step, conv.finish,
-                (transforms.fresh_weights(self.m, int(self.strided), vectors).address, self.turn) if self.fresh
-                else (0, 0), x.pixel, self.pixel, y.pixel, int(conv.pooled))
+                (transforms.fresh_weights(self.m, int(self.strided), vectors).address, self.turn, self.together)
+                if self.fresh else (0, 0, 0), x.pixel, self.pixel, y.pixel, int(conv.pooled))
             keep = (bias, offsets, packed)
             if self.by_filters:
                 read, write = winograd.by_filters()
                 if part == 0:  # all parts share the transformed input
                     calls.append(Call(self.input_blocks, read, slots, keep))
-                calls.append(Call(count, winograd.by_fresh_filters() if self.fresh else write, slots, keep))
+                if self.fresh:
+                    calls.append(Call(-(-count // self.together), winograd.by_fresh_filters(), slots, keep))
+                else:
+                    calls.append(Call(count, write, slots, keep))
             else:
                 calls.append(Call(chunks, winograd.by_tiles(), slots, keep))
         return calls

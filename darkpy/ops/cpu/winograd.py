@@ -26,9 +26,9 @@ from darkpy.ops.cpu.vector import SIZES
 # of filters, blocks of input, tiles in a batch; scratch memory and bytes of it a thread; border (lead, trail); the two
 # slopes; number of batches and of tiles; the functions of the tile and of the two transforms; vectors of the tile; m,
 # t, input pixels from tile to tile, unique weights; bytes from position to position of the transformed input and of the
-# sums; a function for finished rows (0: none); of untransformed weights: the function that transforms them, and for how
-# many quads of channels at a time; bytes of a pixel of src, of the transformed input, of dst and res; 1 where 2x2
-# pixels are pooled, else 0.
+# sums; a function for finished rows (0: none); of untransformed weights: the function that transforms them, for how many
+# quads of channels at a time, and how many blocks of filters in a task; bytes of a pixel of src, of the transformed
+# input, of dst and res; 1 where 2x2 pixels are pooled, else 0.
 
 
 @njit
@@ -45,7 +45,7 @@ def read_tiles(p, block, first, last, values):
     h, w, _, _, _, batch = ints(p, 18, 6)
     transform = ints(p, 33, 1)[0]
     m, _, reach, _, step, _ = ints(p, 36, 6)
-    pixel, vpixel = ints(p, 45, 2)
+    pixel, vpixel = ints(p, 46, 2)
     across, down = (w + m - 1) // m, (h + m - 1) // m
     for i in range(first, last):
         image, y, x = i // (across * down), i // across % down * reach, i % across * reach
@@ -82,28 +82,32 @@ def multiply_tiles(p, block, first, last, values, sums):
 
 
 @njit
-def multiply_fresh(p, block, values, sums, fresh):
-    """The same for all tiles with untransformed weights: those of some channels at a time are transformed to `fresh`
-    (position, channel), stay in cache for their products, and the sums grow from turn to turn."""
+def multiply_fresh(p, first, last, values, sums, each, fresh):
+    """The same for all tiles with untransformed weights of blocks first..last, whose sums are `each` bytes apart: those
+    of some channels at a time are transformed to `fresh` (position, channel), stay in cache for their products, and the
+    sums grow from turn to turn."""
     weights, panel, offsets, n = ints(p, 0, 4)
     batch = ints(p, 23, 1)[0]
     tile, _, _, vectors = ints(p, 32, 4)
     _, t, _, unique, step, sum_step = ints(p, 36, 6)
     transform, turn = ints(p, 43, 2)
-    pixel = vectors * BYTES
+    quad_bytes = DEPTH * 9 * vectors * BYTES  # of untransformed weights
     piece = (turn * DEPTH * vectors | 1) * BYTES  # odd, so that a channel's positions meet in no cache set
     for quad in range(0, n, turn):
         quads = min(turn, n - quad)
-        call(transform, (weights + block * panel + quad * DEPTH * 9 * pixel, quads * DEPTH, fresh, piece))
-        following = weights + block * panel + (quad + quads) * DEPTH * 9 * pixel
-        lines = quads * DEPTH * 9 * vectors // (t * t) + 1  # of the next turn's weights, fetched meanwhile
-        for q in range(t * t):
-            for line in range(q * lines, (q + 1) * lines):
-                prefetch(following + line * BYTES)
-            place = fresh + (min(q // t, unique - 1) * unique + min(q % t, unique - 1)) * piece
-            out = sums + q * sum_step
-            call(tile, (quads, offsets + quad * 8, values + q * step, place, 0, np.float32(0),
-                        out if quad > 0 else 0, batch * BYTES, np.float32(0), out, batch * BYTES, batch))
+        lines = quads * quad_bytes // BYTES // (t * t) + 1  # of the weights that come next, fetched meanwhile
+        for block in range(first, last):
+            call(transform, (weights + block * panel + quad * quad_bytes, quads * DEPTH, fresh, piece))
+            following = weights + (block + 1) * panel + quad * quad_bytes
+            if block + 1 == last:
+                following = weights + first * panel + (quad + quads) * quad_bytes
+            for q in range(t * t):
+                for line in range(q * lines, (q + 1) * lines):
+                    prefetch(following + line * BYTES)
+                place = fresh + (min(q // t, unique - 1) * unique + min(q % t, unique - 1)) * piece
+                out = sums + (block - first) * each + q * sum_step
+                call(tile, (quads, offsets + quad * 8, values + q * step, place, 0, np.float32(0),
+                            out if quad > 0 else 0, batch * BYTES, np.float32(0), out, batch * BYTES, batch))
 
 
 @njit
@@ -116,7 +120,7 @@ def finish_tiles(p, block, first, last, sums):
     slope, after = number(p, 28), number(p, 29)
     finish, vectors, m, t = ints(p, 34, 4)
     sum_step, function = ints(p, 41, 2)
-    pixel, pooled = ints(p, 47, 2)
+    pixel, pooled = ints(p, 48, 2)
     across, down = (w + m - 1) // m, (h + m - 1) // m
     spare = sums + t * t * sum_step
     for v in range(vectors):
@@ -148,7 +152,7 @@ def clear_block(p, block, image):
     dst, dst_image, dst_block, dst_row = ints(p, 10, 4)
     h, w = ints(p, 18, 2)
     lead, trail = ints(p, 26, 2)
-    vectors, (pixel, pooled) = ints(p, 35, 1)[0], ints(p, 47, 2)
+    vectors, (pixel, pooled) = ints(p, 35, 1)[0], ints(p, 48, 2)
     if pooled:
         h, w = h // 2, w // 2
     for b in range(block * vectors, (block + 1) * vectors):
@@ -204,17 +208,22 @@ def by_filters() -> tuple[Any, Any]:
 
 @cache
 def by_fresh_filters() -> Any:
-    """The second task of `by_filters`, for untransformed weights."""
+    """The second task of `by_filters`, for untransformed weights: some blocks of filters, which share what the cache
+    holds of the transformed input."""
 
     @task
     def winograd_fresh(t, thread, p):
-        images, _, _, batch, scratch, spare = ints(p, 20, 6)
+        images, blocks, _, batch, scratch, spare = ints(p, 20, 6)
         m, side, _, _, step, sum_step = ints(p, 36, 6)
+        together = ints(p, 45, 1)[0]
+        first, last = t * together, min((t + 1) * together, blocks)
         sums = scratch + side * side * step + thread * spare
-        multiply_fresh(p, t, scratch, sums, sums + side * side * sum_step + 3 * m * m * BYTES)
-        finish_tiles(p, t, 0, batch, sums)
-        for image in range(images):
-            clear_block(p, t, image)
+        each = side * side * sum_step + 3 * m * m * BYTES
+        multiply_fresh(p, first, last, scratch, sums, each, sums + together * each)
+        for block in range(first, last):
+            finish_tiles(p, block, 0, batch, sums + (block - first) * each)
+            for image in range(images):
+                clear_block(p, block, image)
 
     return winograd_fresh
 

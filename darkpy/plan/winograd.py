@@ -68,7 +68,7 @@ class Winograd(Kernel):
         values = self.positions * self.step
         sums = self.positions * self.sum_step + 3 * m * m * PIXEL
         if fresh:  # so many channels at a time that their inputs, weights and sums stay in the second-level cache
-            self.together = max(1, min(TOGETHER, out.blocks // VECTORS // (2 * threads)))
+            self.together = max(1, min(TOGETHER, L2 // 4 // sums, out.blocks // VECTORS // (2 * threads)))
             room = L2 * 3 // 4 - self.together * sums
             each = self.positions * DEPTH * (self.tiles * 4 + VECTORS * PIXEL)
             self.turn = min(self.groups, max(4, room // each))

@@ -26,9 +26,9 @@ from darkpy.ops.cpu.vector import SIZES
 # of filters, blocks of input, tiles in a batch; scratch memory and bytes of it a thread; border (lead, trail); the two
 # slopes; number of batches and of tiles; the functions of the tile and of the two transforms; vectors of the tile; m,
 # t, input pixels from tile to tile, unique weights; bytes from position to position of the transformed input and of the
-# sums; a function for finished rows (0: none); of untransformed weights: the function that transforms them, for how many
-# quads of channels at a time, and how many blocks of filters in a task; bytes of a pixel of src, of the transformed
-# input, of dst and res; 1 where 2x2 pixels are pooled, else 0.
+# sums; a function for finished rows (0: none); of untransformed weights: the function that transforms them, for how
+# many quads of channels at a time, and how many blocks of filters in a task; bytes of a pixel of src, of the
+# transformed input, of dst and res; 1 where 2x2 pixels are pooled, else 0.
 
 
 @njit

@@ -1,5 +1,7 @@
 """Convolutions on tensor cores against the plain NumPy on inputs and weights that are rounded to halves."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -90,3 +92,61 @@ def test_ops_on_halves(op, shapes, kw):
     y = Array(layout.map_shape(wanted.shape), layout.WORD)
     half.KERNELS[op](y, *(to_map(x) for x in xs), **kw)
     np.testing.assert_array_equal(y.host(), to_map(wanted).host())
+
+
+class Warp:
+    """32 threads that do `matrices` and `multiply` together, as NVIDIA's manual says."""
+
+    def __init__(self):
+        self.meet, self.lane = threading.Barrier(32), threading.local()
+        self.given = [None] * 32
+
+    def share(self, mine):
+        """What all threads give."""
+        self.given[self.lane.number] = mine
+        self.meet.wait(10)
+        all_of_them = list(self.given)
+        self.meet.wait(10)
+        return all_of_them
+
+    def matrices(self, shared, at):
+        rows, t = self.share(at), self.lane.number
+        return tuple(shared[rows[8 * m + t // 4] + t % 4] for m in range(4))
+
+    def multiply(self, c, a, b0, b1):
+        x, y = np.zeros((16, 16), np.float32), np.zeros((16, 8), np.float32)
+        for t, ((a0, a1, a2, a3), *b) in enumerate(self.share((a, b0, b1))):
+            g, q = t // 4, t % 4 * 2
+            for word, row, column in ((a0, g, q), (a1, g + 8, q), (a2, g, q + 8), (a3, g + 8, q + 8)):
+                x[row, column : column + 2] = tensor_cores.split(word)
+            for word, row in zip(b, (q, q + 8), strict=True):
+                y[row : row + 2, g] = tensor_cores.split(word)
+        z, g, q = x @ y, self.lane.number // 4, self.lane.number % 4 * 2
+        return c[0] + z[g, q], c[1] + z[g, q + 1], c[2] + z[g + 8, q], c[3] + z[g + 8, q + 1]
+
+    def run(self, body):
+        def thread(number):
+            self.lane.number = number
+            body(number)
+
+        threads = [threading.Thread(target=thread, args=(number,)) for number in range(32)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+
+
+def test_a_warp_does_what_is_simulated(monkeypatch):
+    """Which registers go into which product, and which rows are named: all of the kernel that the simulator skips."""
+    random = np.random.default_rng(0)
+    sa, sb = (random.standard_normal((2, 64, 32)).astype(np.float16).view(np.uint32).reshape(-1) for _ in range(2))
+    place = {"at_a": 64 * 16, "at_b": 0, "row_a": 16, "row_b": 32}
+    found, wanted = (np.zeros((32, 32), np.float32) for _ in range(2))
+    warp = Warp()
+    monkeypatch.setattr(tensor_cores, "matrices", warp.matrices)
+    monkeypatch.setattr(tensor_cores, "multiply", warp.multiply)
+    warp.run(lambda lane: tensor_cores.warp_product(found[lane], 2, sa, sb, **place, lane=lane))
+    for lane in range(32):
+        tensor_cores.simulated_product(wanted[lane], 2, sa, sb, **place, lane=lane)
+    assert wanted.all()
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4)

@@ -7,6 +7,7 @@ import numpy as np
 from darkpy.cuda import TEAM, cuda, device, floor, kernel, sqrt
 from darkpy.ops.cuda.basic import plane
 from darkpy.ops.cuda.memory import Array
+from darkpy.ops.cuda.places import place
 from darkpy.ops.cuda.reduce import team_max, team_sum
 
 ZERO, HALF, ONE, TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)
@@ -113,9 +114,8 @@ def _mean_sizes(means, x, channels, size, n):
 def _box(k, means, g, n):
     h, w, oh, ow, kernel, sy, sx, pad, dilation, _ = g
     for i in range(cuda.grid(1), n, cuda.gridsize(1)):
-        rest = i // ow
-        image = rest // oh
-        top, left = (rest - image * oh) * sy - pad, (i - rest * ow) * sx - pad
+        image, row, column = place(i, oh, ow)
+        top, left = row * sy - pad, column * sx - pad
         total = ZERO
         for p in range(kernel):
             for q in range(kernel):
@@ -130,9 +130,8 @@ def _box_dx(dx, dk, x, g, channels, n):
     """A thread for each pixel of each group; n of them, x has `channels` for each."""
     h, w, oh, ow, kernel, sy, sx, pad, dilation, _ = g
     for i in range(cuda.grid(1), n, cuda.gridsize(1)):
-        rest = i // w
-        group = rest // h
-        row, column = rest - group * h + pad, i - rest * w + pad
+        group, row, column = place(i, h, w)
+        row, column = row + pad, column + pad
         total = ZERO
         for p in range(kernel):
             for q in range(kernel):

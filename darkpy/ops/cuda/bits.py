@@ -13,6 +13,7 @@ import numpy as np
 
 from darkpy.cuda import cuda, kernel, popcount
 from darkpy.ops.cuda.memory import Array, upload
+from darkpy.ops.cuda.places import place
 from darkpy.ops.signs import Signs
 
 WORD = 32
@@ -41,11 +42,10 @@ def _convolve(y, bits, w, factor, bias, g, has_bias, slope, n):
     channels, words, h, width, filters, parts, oh, ow, kernel, sy, sx, pad, dilation, pitch = g
     count = cuda.local.array(FILTERS, np.int32)
     for item in range(cuda.grid(1), n, cuda.gridsize(1)):
-        rest = item // ow
-        plane = rest // oh
+        plane, row, column = place(item, oh, ow)
         image = plane // parts
         first = (plane - image * parts) * FILTERS
-        top, left = (rest - plane * oh) * sy - pad, (item - rest * ow) * sx - pad
+        top, left = row * sy - pad, column * sx - pad
         for f in range(FILTERS):
             count[f] = 0
         total = 0
@@ -64,13 +64,13 @@ def _convolve(y, bits, w, factor, bias, g, has_bias, slope, n):
                                 count[f] += np.int32(popcount(np.int32(a ^ w[k + f])))
                             at += h * width
                             k += pitch
-        place = (image * filters * oh + rest - plane * oh) * ow + item - rest * ow
+        at = (image * filters * oh + row) * ow + column
         for f in range(FILTERS):
             if first + f < filters:
                 v = factor[first + f] * np.float32(total - 2 * count[f])
                 if has_bias:
                     v += bias[first + f]
-                y[place + (first + f) * oh * ow] = v if v > ZERO else v * slope
+                y[at + (first + f) * oh * ow] = v if v > ZERO else v * slope
 
 
 class BitConvolution:

@@ -13,6 +13,7 @@ from darkpy.ops.cuda import tile
 from darkpy.ops.cuda.basic import fill
 from darkpy.ops.cuda.gemm import split
 from darkpy.ops.cuda.memory import Array
+from darkpy.ops.cuda.places import place
 from darkpy.ops.cuda.reduce import add_parts, team_sum
 from darkpy.ops.cuda.tile import MATRIX, STRIDED, UNFOLD, filled
 from darkpy.ops.cuda.unfold import KEPT, classes, layout, pack, table
@@ -31,11 +32,10 @@ def by_thread(few: int, kernel: int, dilation: int, groups: int) -> bool:
 def _direct(y, x, w, g, n):
     c, h, width, f, oh, ow, kernel, sy, sx, pad, dilation, groups, cg, m = g
     for i in range(cuda.grid(1), n, cuda.gridsize(1)):
-        rest = i // ow
-        plane = rest // oh
+        plane, row, column = place(i, oh, ow)
         image = plane // f
         filter_ = plane - image * f
-        top, left = (rest - plane * oh) * sy - pad, (i - rest * ow) * sx - pad
+        top, left = row * sy - pad, column * sx - pad
         base = (image * c + filter_ // m * cg) * h
         total = ZERO
         for k in range(cg):
@@ -54,12 +54,11 @@ def _direct(y, x, w, g, n):
 def _direct_dx(dx, dy, w, g, n):
     c, h, width, f, oh, ow, kernel, sy, sx, pad, dilation, groups, cg, m = g
     for i in range(cuda.grid(1), n, cuda.gridsize(1)):
-        rest = i // width
-        plane = rest // h
+        plane, row, column = place(i, h, width)
+        row, column = row + pad, column + pad
         image = plane // c
         channel = plane - image * c
         group = channel // cg
-        row, column = rest - plane * h + pad, i - rest * width + pad
         total = ZERO
         for k in range(m):
             filter_ = group * m + k
@@ -87,10 +86,8 @@ def _direct_dw(dw, dy, x, g, images):
     channel = filter_ // m * cg + rest - filter_ * cg
     total = ZERO
     for i in range(t, images * oh * ow, TEAM):
-        line = i // ow
-        image = line // oh
-        r = (line - image * oh) * sy - pad + p * dilation
-        s = (i - line * ow) * sx - pad + q * dilation
+        image, row, column = place(i, oh, ow)
+        r, s = row * sy - pad + p * dilation, column * sx - pad + q * dilation
         if 0 <= r < h and 0 <= s < width:
             total += dy[(image * f + filter_) * oh * ow + i - image * oh * ow] * x[
                 ((image * c + channel) * h + r) * width + s]
@@ -103,10 +100,8 @@ def _direct_dw(dw, dy, x, g, images):
 def _local(y, x, w, g, n):
     c, h, width, f, oh, ow, kernel, stride, pad, _ = g
     for i in range(cuda.grid(1), n, cuda.gridsize(1)):
-        rest = i // ow
-        plane = rest // oh
+        plane, row, column = place(i, oh, ow)
         image = plane // f
-        row, column = rest - plane * oh, i - rest * ow
         base = ((row * ow + column) * f + plane - image * f) * c * kernel * kernel
         total = ZERO
         for k in range(c):
@@ -122,19 +117,18 @@ def _local(y, x, w, g, n):
 def _local_dx(dx, dy, w, g, n):
     c, h, width, f, oh, ow, kernel, stride, pad, _ = g
     for i in range(cuda.grid(1), n, cuda.gridsize(1)):
-        rest = i // width
-        plane = rest // h
+        plane, row, column = place(i, h, width)
         image = plane // c
-        row, column, channel = rest - plane * h + pad, i - rest * width + pad, plane - image * c
+        row, column, channel = row + pad, column + pad, plane - image * c
         total = ZERO
         for p in range(kernel):
             for q in range(kernel):
                 r, s = row - p, column - q
                 if r >= 0 and s >= 0 and r % stride == 0 and s % stride == 0 and r // stride < oh and s // stride < ow:
-                    place = r // stride * ow + s // stride
+                    pixel = r // stride * ow + s // stride
                     for k in range(f):
-                        total += dy[(image * f + k) * oh * ow + place] * w[
-                            (((place * f + k) * c + channel) * kernel + p) * kernel + q]
+                        total += dy[(image * f + k) * oh * ow + pixel] * w[
+                            (((pixel * f + k) * c + channel) * kernel + p) * kernel + q]
         dx[i] = total
 
 
@@ -145,13 +139,13 @@ def _local_dw(dw, dy, x, g, images, n):
         q, rest = i % kernel, i // kernel
         p, rest = rest % kernel, rest // kernel
         channel, rest = rest % c, rest // c
-        filter_, place = rest % f, rest // f
-        row = place // ow
-        r, s = row * stride - pad + p, (place - row * ow) * stride - pad + q
+        filter_, pixel = rest % f, rest // f
+        row = pixel // ow
+        r, s = row * stride - pad + p, (pixel - row * ow) * stride - pad + q
         total = ZERO
         if 0 <= r < h and 0 <= s < width:
             for image in range(images):
-                total += dy[(image * f + filter_) * oh * ow + place] * x[((image * c + channel) * h + r) * width + s]
+                total += dy[(image * f + filter_) * oh * ow + pixel] * x[((image * c + channel) * h + r) * width + s]
         dw[i] = total
 
 
@@ -175,11 +169,10 @@ def conv(y: Array, x: Array, w: Array, *, stride: tuple[int, int] = (1, 1), pad:
 @kernel("FFT8i")
 def _put(y, x, g, n):
     """Pixels of x to one of so many rows and columns of y."""
-    h, w, oh, ow, row, column, sy, sx = g
+    h, w, oh, ow, top, left, sy, sx = g
     for i in range(cuda.grid(1), n, cuda.gridsize(1)):
-        rest = i // w
-        plane = rest // h
-        y[(plane * oh + row + (rest - plane * h) * sy) * ow + column + (i - rest * w) * sx] = x[i]
+        plane, row, column = place(i, h, w)
+        y[(plane * oh + top + row * sy) * ow + left + column * sx] = x[i]
 
 
 def conv_dx(dx: Array, dy: Array, w: Array, *, size: tuple[int, int], stride: tuple[int, int] = (1, 1), pad: int = 0,

@@ -9,6 +9,7 @@ import numpy as np
 from darkpy.cuda import cuda, kernel, load4, store4
 from darkpy.ops.cuda.instructions import LARGEST, join, split
 from darkpy.ops.cuda.memory import Array
+from darkpy.ops.cuda.places import place
 from darkpy.ops.cuda.pool import LOWEST
 from darkpy.ops.halves import EIGHT
 
@@ -21,9 +22,8 @@ def _to_half(y, x, g, n):
     channels, plane, parts, y_words = g
     v = cuda.local.array(EIGHT, np.float32)
     for i in range(cuda.grid(1), n, cuda.gridsize(1)):
-        rest = i // plane
-        pixel, image = i - rest * plane, rest // parts
-        first = (rest - image * parts) * EIGHT
+        image, part, pixel = place(i, parts, plane)
+        first = part * EIGHT
         for k in range(EIGHT):
             v[k] = x[(image * channels + first + k) * plane + pixel] if first + k < channels else ZERO
             v[k] = LARGEST if v[k] > LARGEST else -LARGEST if v[k] < -LARGEST else v[k]
@@ -35,9 +35,8 @@ def _to_half(y, x, g, n):
 def _from_half(y, x, g, n):
     channels, plane, parts, x_words = g
     for i in range(cuda.grid(1), n, cuda.gridsize(1)):
-        rest = i // plane
-        pixel, image = i - rest * plane, rest // parts
-        first = (rest - image * parts) * EIGHT
+        image, part, pixel = place(i, parts, plane)
+        first = part * EIGHT
         at = (image * channels + first) * plane + pixel
         four = load4(x, (image * plane + pixel) * x_words + first // 2)
         for k in range(4):
@@ -56,9 +55,8 @@ def _maxpool(y, x, g, n):
     for i in range(cuda.grid(1), n, cuda.gridsize(1)):
         pixel = i * 4 // x_words
         at = i * 4 - pixel * x_words
-        rest = pixel // ow
-        image = rest // oh
-        top, left = (rest - image * oh) * sy - front, (pixel - rest * ow) * sx - front
+        image, row, column = place(pixel, oh, ow)
+        top, left = row * sy - front, column * sx - front
         for k in range(EIGHT):
             best[k] = LOWEST
         for p in range(max(top, 0), min(top + size, h)):
@@ -81,10 +79,8 @@ def _copy(y, x, g, n):
     for i in range(cuda.grid(1), n, cuda.gridsize(1)):
         pixel = i * 4 // x_words
         at = i * 4 - pixel * x_words
-        rest = pixel // ow
-        image = rest // oh
-        h, w = oh // stride, ow // stride
-        source = (image * h + (rest - image * oh) // stride) * w + (pixel - rest * ow) // stride
+        image, row, column = place(pixel, oh, ow)
+        source = (image * (oh // stride) + row // stride) * (ow // stride) + column // stride
         v0, v1, v2, v3 = load4(x, source * x_words + at)
         store4(y, pixel * y_words + first + at, v0, v1, v2, v3)
 

@@ -48,11 +48,11 @@ def _intrinsics() -> tuple[Any, ...]:
     word, real, short = ir.IntType(32), ir.FloatType(), ir.IntType(16)
     words4, reals4 = types.UniTuple(types.uint32, 4), types.UniTuple(types.float32, 4)
 
-    def emit(builder: Any, text: str, constraints: str, result: Any, args: list[Any], memory: bool = False) -> Any:
-        """One instruction; `memory`: it reads or writes some, or waits, and so keeps its place among others."""
+    def emit(builder: Any, text: str, constraints: str, result: Any, args: list[Any], fixed: bool = True) -> Any:
+        """One instruction; `fixed`: it is no mere function of its arguments, as it has to do with memory or with the
+        other threads of the warp, and so keeps its place."""
         kind = ir.FunctionType(result, [arg.type for arg in args])
-        clobbered = ["~{memory}"] if memory else []
-        return builder.asm(kind, text, ",".join(constraints.split() + clobbered), args, side_effect=memory)
+        return builder.asm(kind, text, ",".join(constraints.split()), args, side_effect=fixed)
 
     def unpack(builder: Any, group: Any, count: int) -> list[Any]:
         return [builder.extract_value(group, k) for k in range(count)]
@@ -66,7 +66,7 @@ def _intrinsics() -> tuple[Any, ...]:
     @intrinsic
     def join(typing: Any, a: Any, b: Any) -> Any:
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            return emit(builder, "cvt.rn.f16x2.f32 $0, $2, $1;", "=r f f", word, list(args))
+            return emit(builder, "cvt.rn.f16x2.f32 $0, $2, $1;", "=r f f", word, list(args), fixed=False)
 
         return types.uint32(types.float32, types.float32), generate
 
@@ -75,7 +75,7 @@ def _intrinsics() -> tuple[Any, ...]:
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             shifted = builder.lshr(args[0], ir.Constant(word, 16))
             return context.make_tuple(builder, sig.return_type, [
-                emit(builder, "cvt.f32.f16 $0, $1;", "=f h", real, [builder.trunc(half, short)])
+                emit(builder, "cvt.f32.f16 $0, $1;", "=f h", real, [builder.trunc(half, short)], fixed=False)
                 for half in (args[0], shifted)])
 
         return types.UniTuple(types.float32, 2)(types.uint32), generate
@@ -85,9 +85,9 @@ def _intrinsics() -> tuple[Any, ...]:
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             source = builder.select(args[4], args[3], ir.Constant(args[3].type, 0))
             count = builder.select(args[4], ir.Constant(word, 16), ir.Constant(word, 0))
-            emit(builder, "cp.async.cg.shared.global [$0], [$1], 16, $2;", "r l r", ir.VoidType(),
+            emit(builder, "cp.async.cg.shared.global [$0], [$1], 16, $2;", "r l r ~{memory}", ir.VoidType(),
                  [address(context, builder, s, args[0], args[1], shared=True),
-                  address(context, builder, a, args[2], source), count], memory=True)
+                  address(context, builder, a, args[2], source), count])
             return context.get_dummy_value()
 
         return types.void(s, types.int64, a, types.int64, types.boolean), generate
@@ -95,7 +95,7 @@ def _intrinsics() -> tuple[Any, ...]:
     @intrinsic
     def end_of_group(typing: Any) -> Any:
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            emit(builder, "cp.async.commit_group;", "", ir.VoidType(), [], memory=True)
+            emit(builder, "cp.async.commit_group;", "~{memory}", ir.VoidType(), [])
             return context.get_dummy_value()
 
         return types.void(), generate
@@ -105,7 +105,7 @@ def _intrinsics() -> tuple[Any, ...]:
         count = n.literal_value if isinstance(n, types.IntegerLiteral) else None
 
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            emit(builder, f"cp.async.wait_group {count};", "", ir.VoidType(), [], memory=True)
+            emit(builder, f"cp.async.wait_group {count};", "~{memory}", ir.VoidType(), [])
             return context.get_dummy_value()
 
         return None if count is None else (types.void(n), generate)
@@ -113,9 +113,9 @@ def _intrinsics() -> tuple[Any, ...]:
     @intrinsic
     def matrices(typing: Any, s: Any, i: Any) -> Any:
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            found = emit(builder, "ldmatrix.sync.aligned.m8n8.x4.shared.b16 {$0, $1, $2, $3}, [$4];", "=r =r =r =r r",
-                         ir.LiteralStructType([word] * 4),
-                         [address(context, builder, s, args[0], args[1], shared=True)], memory=True)
+            found = emit(builder, "ldmatrix.sync.aligned.m8n8.x4.shared.b16 {$0, $1, $2, $3}, [$4];",
+                         "=r =r =r =r r ~{memory}", ir.LiteralStructType([word] * 4),
+                         [address(context, builder, s, args[0], args[1], shared=True)])
             return context.make_tuple(builder, sig.return_type, unpack(builder, found, 4))
 
         return words4(s, types.int64), generate

@@ -7,6 +7,7 @@ import numpy as np
 from darkpy.cuda import cuda, kernel
 from darkpy.ops.cuda.basic import plane
 from darkpy.ops.cuda.memory import Array
+from darkpy.ops.cuda.places import place
 from darkpy.ops.cuda.reduce import row_sums
 
 LOWEST = np.float32(np.finfo(np.float32).min)
@@ -16,9 +17,8 @@ LOWEST = np.float32(np.finfo(np.float32).min)
 def _maxpool(y, x, g, n):
     h, w, oh, ow, size, sy, sx, front = g
     for i in range(cuda.grid(1), n, cuda.gridsize(1)):
-        rest = i // ow
-        image = rest // oh
-        top, left = (rest - image * oh) * sy - front, (i - rest * ow) * sx - front
+        image, row, column = place(i, oh, ow)
+        top, left = row * sy - front, column * sx - front
         best = LOWEST
         for p in range(max(top, 0), min(top + size, h)):
             for q in range(max(left, 0), min(left + size, w)):
@@ -33,9 +33,8 @@ def _maxpool_dx(dx, dy, x, g, n):
     """Each number of x looks at the windows it lies in: whether it is the first of the largest there."""
     h, w, oh, ow, size, sy, sx, front = g
     for i in range(cuda.grid(1), n, cuda.gridsize(1)):
-        rest = i // w
-        image = rest // h
-        r, c = rest - image * h + front, i - rest * w + front
+        image, row, column = place(i, h, w)
+        r, c = row + front, column + front
         own = x[i]
         total = np.float32(0)
         for a in range(max(r - size + sy, 0) // sy, min(r // sy, oh - 1) + 1):

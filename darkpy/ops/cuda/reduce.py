@@ -21,14 +21,16 @@ SPLITS = 3 if SIMULATED else 64  # at most so many parts of a channel
 
 
 @device
-def team_sum(scratch, t, value):
-    """The sum of the values of all threads of the block, for each of them; scratch holds TEAM numbers."""
+def team_result(scratch, t, value, largest):
+    """The sum, or the largest, of the values of all threads of the block, for each of them; scratch holds TEAM
+    numbers."""
     scratch[t] = value
     cuda.syncthreads()
     width = TEAM // 2
     while width > 0:
         if t < width:
-            scratch[t] += scratch[t + width]
+            other = scratch[t + width]
+            scratch[t] = max(scratch[t], other) if largest else scratch[t] + other
         cuda.syncthreads()
         width //= 2
     total = scratch[0]
@@ -37,18 +39,13 @@ def team_sum(scratch, t, value):
 
 
 @device
+def team_sum(scratch, t, value):
+    return team_result(scratch, t, value, False)
+
+
+@device
 def team_max(scratch, t, value):
-    scratch[t] = value
-    cuda.syncthreads()
-    width = TEAM // 2
-    while width > 0:
-        if t < width:
-            scratch[t] = max(scratch[t], scratch[t + width])
-        cuda.syncthreads()
-        width //= 2
-    total = scratch[0]
-    cuda.syncthreads()
-    return total
+    return team_result(scratch, t, value, True)
 
 
 @kernel("FFiii", TEAM)

@@ -7,6 +7,7 @@ import numpy as np
 from darkpy.cuda import cuda, kernel
 from darkpy.ops.cuda.basic import columns, copy_rows, fill, scale
 from darkpy.ops.cuda.memory import Array
+from darkpy.ops.cuda.places import place
 from darkpy.ops.spec import Shape
 
 ZERO = np.float32(0)
@@ -33,22 +34,19 @@ def _transpose(y, x, shape, strides, n):
 @kernel("FFiiifi")
 def _upsample(y, x, h, w, s, factor, n):
     for i in range(cuda.grid(1), n, cuda.gridsize(1)):
-        rest = i // (w * s)
-        image = rest // (h * s)
-        y[i] = x[(image * h + (rest - image * h * s) // s) * w + (i - rest * w * s) // s] * factor
+        image, row, column = place(i, h * s, w * s)
+        y[i] = x[(image * h + row // s) * w + column // s] * factor
 
 
 @kernel("FFT4ifi")
 def _downsample(y, x, g, s, factor, n):
     h, w, oh, ow = g
     for i in range(cuda.grid(1), n, cuda.gridsize(1)):
-        rest = i // ow
-        image = rest // oh
-        top, left = (rest - image * oh) * s, (i - rest * ow) * s
+        image, row, column = place(i, oh, ow)
         total = ZERO
         for p in range(s):
             for q in range(s):
-                total += x[(image * h + top + p) * w + left + q]
+                total += x[(image * h + row * s + p) * w + column * s + q]
         y[i] = total * factor
 
 
@@ -58,10 +56,9 @@ def _shortcut(z, x, y, here, there, alpha, beta, n):
     c1, h1, w1, c, h, w = here
     c2, h2, w2, sample, stride, _ = there
     for i in range(cuda.grid(1), n, cuda.gridsize(1)):
-        rest = i // w1
-        plane = rest // h1
+        plane, p, q = place(i, h1, w1)
         image = plane // c1
-        q, p, k = i - rest * w1, rest - plane * h1, plane - image * c1
+        k = plane - image * c1
         v = x[i]
         if k < c and p % sample == 0 and q % sample == 0 and p // sample < h and q // sample < w:
             v = alpha * v + beta * y[((image * c2 + k) * h2 + p // sample * stride) * w2 + q // sample * stride]
@@ -73,10 +70,9 @@ def _shortcut_dy(dy, dz, here, there, beta, n):
     c1, h1, w1, c, h, w = here
     c2, h2, w2, sample, stride, _ = there
     for i in range(cuda.grid(1), n, cuda.gridsize(1)):
-        rest = i // w2
-        plane = rest // h2
+        plane, p, q = place(i, h2, w2)
         image = plane // c2
-        q, p, k = i - rest * w2, rest - plane * h2, plane - image * c2
+        k = plane - image * c2
         v = ZERO
         if k < c and p % stride == 0 and q % stride == 0 and p // stride < h and q // stride < w:
             v = beta * dz[((image * c1 + k) * h1 + p // stride * sample) * w1 + q // stride * sample]
@@ -87,12 +83,10 @@ def _shortcut_dy(dy, dz, here, there, beta, n):
 def _crop(y, x, g, flip, factor, shift, n):
     h, w, oh, ow, top, left = g
     for i in range(cuda.grid(1), n, cuda.gridsize(1)):
-        rest = i // ow
-        image = rest // oh
-        q = i - rest * ow
+        image, p, q = place(i, oh, ow)
         if flip:
             q = ow - 1 - q
-        y[i] = x[(image * h + rest - image * oh + top) * w + left + q] * factor + shift
+        y[i] = x[(image * h + p + top) * w + left + q] * factor + shift
 
 
 @kernel("FFT6ifi")
@@ -100,9 +94,8 @@ def _crop_dx(dx, dy, g, flip, factor, n):
     """g as in _crop: h and w of dx, then those of dy."""
     h, w, oh, ow, top, left = g
     for i in range(cuda.grid(1), n, cuda.gridsize(1)):
-        rest = i // w
-        image = rest // h
-        p, q = rest - image * h - top, i - rest * w - left
+        image, p, q = place(i, h, w)
+        p, q = p - top, q - left
         v = ZERO
         if 0 <= p < oh and 0 <= q < ow:
             v = dy[(image * oh + p) * ow + (ow - 1 - q if flip else q)] * factor

@@ -6,9 +6,9 @@ convolution is y (pixels, filters) = x (pixels, K) @ w (K, filters), K running o
 innermost, channels; x is never unfolded: a table says for each eight of K how far they lie from the window's corner.
 
 A block computes a tile of y.  32 of K at a time come into shared memory by copies that run beside the products; three
-such pieces are there at once, one in use, two on their way.  Each warp multiplies its part of a piece by `mma`
-(instructions.py).  In shared memory a row has 64 bytes, and its four parts are exchanged so that eight rows which are
-read at once lie in different banks.
+or four such pieces are there at once, one in use, the others on their way.  Each warp multiplies its part of a piece by
+`mma` (instructions.py).  In shared memory a row has 64 bytes, and its four parts are exchanged so that eight rows which
+are read at once lie in different banks.
 
 Filters are packed in an order by which a thread, which `mma` gives columns 0 1, 8 9, 16 17, 24 25 of 32, has eight
 neighbouring filters at the end.  Bias, activation and shortcut are float32, before anything leaves the registers.
@@ -34,24 +34,25 @@ from darkpy.ops.cuda.instructions import (
 )
 from darkpy.ops.cuda.memory import Array, upload
 from darkpy.ops.cuda.tile import ENOUGH, NOWHERE, filled
+from darkpy.ops.cuda.unfold import KEPT
 from darkpy.ops.halves import EIGHT, WORD, words
 
 PIECE = 32  # of K at a time
 WORDS = PIECE // 2
-STAGES = 3  # pieces in shared memory
 WARP = 32  # threads; as many filters are a warp's
 HALF_WARP = 16 * WORDS  # words of 16 rows of a piece
 ZERO = np.float32(0)
-KEPT = 4096
 
 
 @dataclass(frozen=True)
 class Tile:
-    """pixels x filters of y a block; a warp has `bands` times 16 pixels of 32 filters."""
+    """pixels x filters of y a block; a warp has `bands` times 16 pixels of 32 filters.  `stages` pieces are in shared
+    memory, of which a block may have 48 kB."""
 
     pixels: int
     filters: int
     bands: int
+    stages: int
 
     @property
     def threads(self) -> int:
@@ -59,8 +60,8 @@ class Tile:
 
 
 # the largest first; the last also where there is little to do
-TILES = (Tile(32, 64, 2), Tile(16, 32, 1)) if SIMULATED else (
-    Tile(128, 128, 4), Tile(128, 64, 2), Tile(64, 64, 2), Tile(64, 32, 2))
+TILES = (Tile(32, 64, 2, 3), Tile(16, 32, 1, 4)) if SIMULATED else (
+    Tile(128, 128, 4, 3), Tile(128, 64, 2, 4), Tile(64, 64, 2, 4), Tile(64, 32, 2, 4))
 REGISTERS = 128  # of a thread: two blocks of 256 fit one multiprocessor
 
 
@@ -132,8 +133,7 @@ def simulated_product(own, bands, sa, sb, at_a, at_b, row_a, row_b, lane):
                 own[band * 16 + j * 4 + k] += full[lane // 4 + k // 2 * 8, j * 8 + lane % 4 * 2 + k % 2]
 
 
-if SIMULATED:
-    warp_product = simulated_product
+add_piece = simulated_product if SIMULATED else warp_product
 
 
 @device
@@ -183,10 +183,10 @@ def product(tile: Tile) -> Kernel:
     """
     pixels, filters, bands, threads = tile.pixels, tile.filters, tile.bands, tile.threads
     a_size, b_size = pixels * WORDS, filters * WORDS
-    a_all, b_all = STAGES * a_size, STAGES * b_size
+    a_all, b_all = tile.stages * a_size, tile.stages * b_size
     a_count, b_count, apart = pixels * 4 // threads, filters * 4 // threads, threads // 4
-    sums, across, ahead = bands * 16, filters // WARP, STAGES - 1
-    behind = STAGES - 2
+    sums, across, ahead = bands * 16, filters // WARP, tile.stages - 1
+    still = ahead - 1  # groups that may be on their way when a piece is used
 
     def convolve(y, z, x, w, table, bias, residual, g, slope, after):
         sa = cuda.shared.array(a_all, np.uint32, alignment=16)
@@ -217,7 +217,7 @@ def product(tile: Tile) -> Kernel:
         empty, full = 0, 0  # the pieces of shared memory to be written and read next
         for piece in range(-ahead, pieces):
             if piece >= 0:
-                wait_for_group(behind)
+                wait_for_group(still)
                 cuda.syncthreads()
             if piece < pieces - ahead:
                 offset, place = table[k], table[pieces * 4 + k]
@@ -233,7 +233,7 @@ def product(tile: Tile) -> Kernel:
                 empty = empty + 1 if empty < ahead else 0
             end_of_group()
             if piece >= 0:
-                warp_product(own, bands, sa, sb, full * a_size, full * b_size, row_a, row_b, lane)
+                add_piece(own, bands, sa, sb, full * a_size, full * b_size, row_a, row_b, lane)
                 full = full + 1 if full < ahead else 0
 
         first = cuda.blockIdx.y * filters + row_b + lane % 4 * 8

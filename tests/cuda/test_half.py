@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import pytest
 
+from darkpy.cuda import SIMULATED
 from darkpy.ops import halves as layout
 from darkpy.ops import reference
 from darkpy.ops.cuda import half, tensor_cores
@@ -136,6 +137,7 @@ class Warp:
             each.join()
 
 
+@pytest.mark.skipif(not SIMULATED, reason="the functions of a warp are Python's only under the simulator")
 def test_a_warp_does_what_is_simulated(monkeypatch):
     """Which registers go into which product, and which rows are named: all of the kernel that the simulator skips."""
     random = np.random.default_rng(0)

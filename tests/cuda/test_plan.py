@@ -5,6 +5,7 @@ import pytest
 
 from darkpy import cfg
 from darkpy.build import build
+from darkpy.cuda import SIMULATED
 from darkpy.errors import UsageError
 from darkpy.network import Network
 from darkpy.ops import backend
@@ -123,6 +124,7 @@ def test_a_gpu_without_half_precision(monkeypatch):
                          "computed")
 
 
+@pytest.mark.skipif(not SIMULATED, reason="there may be more GPUs")
 def test_one_gpu_is_simulated():
     assert backend("cuda:0").name == backend("auto:0").name == "cuda"
     with pytest.raises(UsageError, match="device=cuda: there is no GPU 1: the only one is 0"):

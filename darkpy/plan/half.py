@@ -12,7 +12,7 @@ from typing import Any
 from darkpy.ops.halves import EIGHT, WORD, map_shape
 from darkpy.plan.trace import Program, Step, Value
 
-SAME = ("maxpool", "upsample", "concat")  # ops that take maps of halves
+SAME = ("maxpool", "upsample", "concat", "activation", "shortcut")  # ops that take maps of halves
 
 
 def multiplies(step: Any) -> bool:
@@ -26,7 +26,7 @@ def keeps(step: Any) -> bool:
         return False
     if step.op == "concat":
         return step.kw.get("axis", 1) == 1 and all(v.shape[1] % EIGHT == 0 for v in step.inputs()[:-1])
-    return bool(step.kw.get("factor", 1) == 1)
+    return step.kw.get("factor", 1) == 1 and (step.op != "shortcut" or step.args[0].shape == step.args[1].shape)
 
 
 class Halves:
@@ -36,6 +36,7 @@ class Halves:
         self.program, self.readers = program, program.readers()
         self.twins: dict[Value, Value] = {}  # the map of halves with a value's numbers
         self.only: set[Value] = set()  # values that exist as halves and not in float32
+        self.known: dict[Value, bool] = {}  # what `wanted` found
         self.steps: list[Any] = []
 
     def half(self, value: Value, layer: int) -> Value:
@@ -55,9 +56,12 @@ class Halves:
         return self.twins[value]
 
     def wanted(self, value: Value) -> bool:
-        """Whether it is better written in halves."""
-        return value not in self.program.outputs and any(
-            multiplies(reader) or keeps(reader) for reader in self.readers.get(value, ()))
+        """Whether it is better written in halves: some convolution reads it, at once or behind ops that keep them."""
+        if value not in self.known:
+            self.known[value] = value not in self.program.outputs and any(
+                multiplies(reader) or (keeps(reader) and self.wanted(reader.outs[0]))
+                for reader in self.readers.get(value, ()))
+        return self.known[value]
 
     def made(self, value: Value) -> Value:
         """What the step that makes this value is to write."""
@@ -72,8 +76,7 @@ class Halves:
                     step.residual = self.half(step.residual, step.layer)
                 if self.wanted(step.outs[0]):
                     step.outs = (self.made(step.outs[0]),)
-            elif keeps(step) and step.outs[0] not in self.program.outputs and any(
-                    v in self.twins for v in step.inputs()):
+            elif keeps(step) and self.wanted(step.outs[0]) and any(v in self.twins for v in step.inputs()):
                 step.args = tuple(self.half(v, step.layer) for v in step.args)
                 step.outs = (self.made(step.outs[0]),)
             else:

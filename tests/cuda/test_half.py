@@ -85,6 +85,8 @@ def test_there_and_back(shape):
     ("maxpool", [(1, 11, 4, 3)], {"size": 3, "stride": (1, 2), "pad": 2}),
     ("upsample", [(2, 9, 2, 3)], {"stride": 2}),
     ("concat", [(2, 8, 2, 3), (2, 16, 2, 3), (2, 3, 2, 3)], {}),
+    ("activation", [(2, 8, 2, 3)], {"kind": "relu6"}),
+    ("shortcut", [(1, 5, 3, 2), (1, 5, 3, 2)], {"alpha": 2, "beta": -0.5}),
 ])
 def test_ops_on_halves(op, shapes, kw):
     random = np.random.default_rng(0)

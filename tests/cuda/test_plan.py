@@ -116,6 +116,19 @@ def test_maps_stay_halves():
     assert all(step.x.dtype == WORD for step in steps if isinstance(step, Convolution))
 
 
+def test_only_what_convolutions_read_is_halves():
+    """A mish between them, and a shortcut whose sum is not one kernel with a convolution; not the last ones."""
+    text = (HEAD + CONV.format(8, 3, "mish", 1) + CONV.format(8, 3, "mish", 1) + "[shortcut]\nfrom=-2\n"
+            + CONV.format(8, 1, "mish", 0) + "[maxpool]\nsize=2\nstride=2\n")
+    cpu, cuda = pair(text)
+    plan = cuda.plan(precision="fp16")
+    assert [(getattr(step, "op", "conv"), step.outs[0].dtype) for step in plan.program(1).program.steps] == [
+        ("to_half", WORD), ("conv", WORD), ("activation", WORD), ("conv", WORD), ("activation", WORD),
+        ("shortcut", WORD), ("conv", "float32"), ("activation", "float32"), ("maxpool", "float32")]
+    x = np.random.default_rng(0).random((1, *cpu.input_shape), np.float32)
+    close(plan(x)[0], cpu.plan()(x)[0], "output", HALF)
+
+
 def test_a_gpu_without_half_precision(monkeypatch):
     monkeypatch.setattr("darkpy.cuda.capability", lambda: (7, 5))
     plan = pair(ODD[0])[1].plan(precision="fp16")

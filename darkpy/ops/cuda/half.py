@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from darkpy.cuda import cuda, kernel, load4, store4
-from darkpy.ops.cuda.instructions import LARGEST, join, split
+from darkpy.ops.cuda.activations import KIND, activate
+from darkpy.ops.cuda.instructions import join, split
 from darkpy.ops.cuda.memory import Array
 from darkpy.ops.cuda.places import place
 from darkpy.ops.cuda.pool import LOWEST
@@ -26,7 +27,6 @@ def _to_half(y, x, g, n):
         first = part * EIGHT
         for k in range(EIGHT):
             v[k] = x[(image * channels + first + k) * plane + pixel] if first + k < channels else ZERO
-            v[k] = LARGEST if v[k] > LARGEST else -LARGEST if v[k] < -LARGEST else v[k]
         store4(y, (image * plane + pixel) * y_words + first // 2,
                join(v[0], v[1]), join(v[2], v[3]), join(v[4], v[5]), join(v[6], v[7]))
 
@@ -85,8 +85,22 @@ def _copy(y, x, g, n):
         store4(y, pixel * y_words + first + at, v0, v1, v2, v3)
 
 
+@kernel("UUii")
+def _activation(y, x, kind, n):
+    for i in range(cuda.grid(1), n, cuda.gridsize(1)):
+        low, high = split(x[i])
+        y[i] = join(activate(low, kind), activate(high, kind))
+
+
+@kernel("UUUffi")
+def _shortcut(z, x, y, alpha, beta, n):
+    for i in range(cuda.grid(1), n, cuda.gridsize(1)):
+        low, high = split(x[i])
+        low2, high2 = split(y[i])
+        z[i] = join(alpha * low + beta * low2, alpha * high + beta * high2)
+
+
 def to_half(y: Array, x: Array) -> None:
-    """Numbers too large for a half become the largest."""
     n, c, h, w = x.shape
     parts = -(-c // EIGHT)
     _to_half(n * parts * h * w, y.data, x.data, (c, h * w, parts, y.shape[3]), n * parts * h * w)
@@ -121,5 +135,16 @@ def concat(y: Array, *xs: Array, axis: int = 1) -> None:
         at += x.shape[3]
 
 
+def activation(y: Array, x: Array, *, kind: str) -> None:
+    """What fills up a pixel need not stay zero: its weights are."""
+    _activation(x.size, y.data, x.data, KIND[kind], x.size)
+
+
+def shortcut(z: Array, x: Array, y: Array, *, alpha: float = 1.0, beta: float = 1.0) -> None:
+    """Of maps of one shape."""
+    _shortcut(z.size, z.data, x.data, y.data, np.float32(alpha), np.float32(beta), z.size)
+
+
 KERNELS: dict[str, Callable[..., None]] = {
-    "to_half": to_half, "from_half": from_half, "maxpool": maxpool, "upsample": upsample, "concat": concat}
+    "to_half": to_half, "from_half": from_half, "maxpool": maxpool, "upsample": upsample, "concat": concat,
+    "activation": activation, "shortcut": shortcut}

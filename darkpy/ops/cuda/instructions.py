@@ -2,7 +2,8 @@
 
 A word is a uint32 and holds two numbers of 16 bits (IEEE half precision), the first in the lower bits.
 
-    join(a, b)              float32 -> word                    split(word)     word -> (float32, float32)
+    join(a, b)              float32 -> word; what is too large becomes the largest number
+    split(word)             word -> (float32, float32)
     bring(s, i, a, k, any)  four words a[k], ... into shared memory s[i], ..., or zeros, while the thread goes on
     end_of_group()          the copies begun until here form a group
     wait_for_group(n)       until no more than n of the last groups of this thread are on their way
@@ -28,11 +29,11 @@ from typing import Any
 
 import numpy as np
 
-from darkpy.cuda import SIMULATED, numba_cuda
+from darkpy.cuda import SIMULATED, device, numba_cuda
 
 LARGEST = np.float32(65504)  # of half precision
 
-join: Any
+round_pair: Any  # float32, float32 -> word
 split: Any
 bring: Any
 end_of_group: Any
@@ -64,7 +65,7 @@ def _intrinsics() -> tuple[Any, ...]:
         return builder.ptrtoint(builder.addrspacecast(place, ir.PointerType(place.type.pointee, 3)), word)
 
     @intrinsic
-    def join(typing: Any, a: Any, b: Any) -> Any:
+    def round_pair(typing: Any, a: Any, b: Any) -> Any:
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             return emit(builder, "cvt.rn.f16x2.f32 $0, $2, $1;", "=r f f", word, list(args), fixed=False)
 
@@ -131,11 +132,11 @@ def _intrinsics() -> tuple[Any, ...]:
 
         return reals4(reals4, words4, types.uint32, types.uint32), generate
 
-    return join, split, bring, end_of_group, wait_for_group, matrices, multiply
+    return round_pair, split, bring, end_of_group, wait_for_group, matrices, multiply
 
 
 if SIMULATED:
-    def join(a: Any, b: Any) -> np.uint32:
+    def round_pair(a: Any, b: Any) -> np.uint32:
         return np.array([a, b], np.float16).view(np.uint32)[0]
 
     def split(word: Any) -> tuple[np.float32, np.float32]:
@@ -154,4 +155,14 @@ if SIMULATED:
 
     matrices = multiply = None  # what a warp does together
 elif numba_cuda is not None:
-    join, split, bring, end_of_group, wait_for_group, matrices, multiply = _intrinsics()
+    round_pair, split, bring, end_of_group, wait_for_group, matrices, multiply = _intrinsics()
+
+
+@device
+def limited(v):
+    return LARGEST if v > LARGEST else -LARGEST if v < -LARGEST else v
+
+
+@device
+def join(a, b):
+    return round_pair(limited(a), limited(b))

@@ -159,8 +159,6 @@ def finish(own, band, y, z, bias, residual, pixel, first, g, slope, after):
                     v[f] = v[f] if v[f] > ZERO else v[f] * after
             if to_half:
                 if first < y_words * 2:
-                    for f in range(8):  # what is too large for a half stays finite
-                        v[f] = LARGEST if v[f] > LARGEST else -LARGEST if v[f] < -LARGEST else v[f]
                     store4(y, at, join(v[0], v[1]), join(v[2], v[3]), join(v[4], v[5]), join(v[6], v[7]))
             else:
                 image = pixel // plane

@@ -32,6 +32,7 @@ from darkpy.ops.cpu.vector import BYTES, I8, I64, LANES, SIZES, VECTOR, WHOLES, 
 
 DEPTH = 4  # words of channels per turn of the inner loop; longer turns spill registers
 GROUP = 4 * DEPTH  # bytes of them
+AHEAD = 8 << 10  # bytes: weights are fetched into the second-level cache so far before they are used
 NARROW_CPUS = {"avx512bf16": re.compile(r"cooperlake|sapphirerapids|emeraldrapids|graniterapids|znver[4-9]"),
                "avx512vnni": re.compile(r"cascadelake|cooperlake|icelake|tigerlake|rocketlake|sapphirerapids|"
                                         r"emeraldrapids|graniterapids|znver[4-9]")}
@@ -102,6 +103,8 @@ def _emit_sums(e: Emit, shape: Shape, n: Any, offsets: Any, a: Any, b: Any, star
         weights = e.scaled(b, j, depth * vectors * BYTES)
         for c in range(depth):
             w = [e.load(e.at(weights, (c * vectors + v) * BYTES)) for v in range(vectors)]
+            for v in range(vectors if depth > 1 else 0):
+                e.prefetch(e.at(weights, AHEAD + (c * vectors + v) * BYTES))
             for p in range(rows):
                 address = e.at(at, p * shape.stride + 4 * c)
                 x = e.load(address, stored) if depthwise else e.splat(e.scalar(address))
@@ -230,10 +233,7 @@ def prefetch(context, address):
     """Ask for the cache line at an address, which need not exist."""
 
     def generate(cx, builder, _, args):
-        pointer, whole = ir.IntType(8).as_pointer(), ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [pointer, whole, whole, whole])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
-        builder.call(function, [builder.inttoptr(args[0], pointer), whole(0), whole(2), whole(1)])
+        Emit(builder).prefetch(args[0])
         return cx.get_dummy_value()
 
     return types.void(types.int64), generate

@@ -130,6 +130,13 @@ class Emit:
             distance *= 2
         return rows
 
+    def prefetch(self, address: Any) -> None:
+        """Ask for the cache line at an address, which need not exist, to be in the second-level cache."""
+        pointer = I8.as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [pointer, I32, I32, I32])
+        function = cgutils.get_or_insert_function(self.b.module, kind, "llvm.prefetch.p0i8")
+        self.b.call(function, [self.b.inttoptr(address, pointer), I32(0), I32(2), I32(1)])
+
     def scalar(self, address: Any) -> Any:
         value = self.b.load(self.b.inttoptr(address, F32.as_pointer()))
         value.align = 4

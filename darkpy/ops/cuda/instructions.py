@@ -4,7 +4,7 @@ A word is a uint32 and holds two numbers of 16 bits (IEEE half precision), the f
 
     join(a, b)              float32 -> word; what is too large becomes the largest number
     split(word)             word -> (float32, float32)
-    bring(s, i, a, k, any)  four words a[k], ... into shared memory s[i], ..., or zeros, while the thread goes on
+    bring(s, i, a, k, wanted)  four words a[k], ... into shared memory s[i], ..., or zeros, while the thread goes on
     end_of_group()          the copies begun until here form a group
     wait_for_group(n)       until no more than n of the last groups of this thread are on their way
     matrices(s, i)          a thread's four words of four 8x8 matrices of halves in shared memory: see below

@@ -40,7 +40,7 @@ from darkpy.ops.halves import EIGHT, WORD, words
 PIECE = 32  # of K at a time
 WORDS = PIECE // 2
 WARP = 32  # threads; as many filters are a warp's
-HALF_WARP = 16 * WORDS  # words of 16 rows of a piece
+BAND = 16 * WORDS  # words of 16 rows of a piece
 ZERO = np.float32(0)
 
 
@@ -106,9 +106,9 @@ def warp_product(own, bands, sa, sb, at_a, at_b, row_a, row_b, lane):
     this thread, of band `band` and filters 8 j to 8 j + 7 as they are packed."""
     for step in range(2):
         p = matrices(sb, at_b + of_filters(row_b, lane, step))
-        q = matrices(sb, at_b + of_filters(row_b, lane, step) + HALF_WARP)
+        q = matrices(sb, at_b + of_filters(row_b, lane, step) + BAND)
         for band in range(bands):
-            a = matrices(sa, at_a + of_pixels(row_a, lane, step) + band * HALF_WARP)
+            a = matrices(sa, at_a + of_pixels(row_a, lane, step) + band * BAND)
             add_product(own, band * 16, a, p[0], p[1])
             add_product(own, band * 16 + 4, a, p[2], p[3])
             add_product(own, band * 16 + 8, a, q[0], q[1])
@@ -125,9 +125,9 @@ def simulated_product(own, bands, sa, sb, at_a, at_b, row_a, row_b, lane):
         return np.concatenate([a.view(np.float16).reshape(2, 2, 8, 8).transpose(order).reshape(16, 16) for a in steps],
                               axis=1).astype(np.float32)
 
-    b = np.concatenate([read(sb, at_b + k * HALF_WARP, of_filters, row_b, (0, 2, 1, 3)) for k in range(2)])
+    b = np.concatenate([read(sb, at_b + k * BAND, of_filters, row_b, (0, 2, 1, 3)) for k in range(2)])
     for band in range(bands):
-        full = read(sa, at_a + band * HALF_WARP, of_pixels, row_a, (1, 2, 0, 3)) @ b.T
+        full = read(sa, at_a + band * BAND, of_pixels, row_a, (1, 2, 0, 3)) @ b.T
         for j in range(4):
             for k in range(4):
                 own[band * 16 + j * 4 + k] += full[lane // 4 + k // 2 * 8, j * 8 + lane % 4 * 2 + k % 2]
@@ -138,7 +138,7 @@ add_piece = simulated_product if SIMULATED else warp_product
 
 @device
 def finish(own, band, y, z, bias, residual, pixel, first, g, slope, after):
-    """Write a thread's numbers of a band: eight filters, from `first` on, of `pixel` and of the eighth behind it."""
+    """Write a thread's numbers of a band: eight filters, from `first` on, of `pixel` and of the pixel eight further."""
     filters, plane, y_words, to_half, joined = g[1], g[3], g[11], g[12], g[13]
     v = cuda.local.array(8, np.float32)
     for k in range(0, 4, 2):

@@ -43,7 +43,9 @@ SETTINGS = [(256, 14, 256, 3), (256, 52, 256, 3)]  # channels, side, filters, si
 CHANNELS = (8, 16, 32, 64, 128, 256, 512, 1024)
 SIZES = (1, 2, 3, 4, 5, 7, 9, 11)
 NETWORKS = {"yolov2-tiny": 416, "alexnet": 227, "darknet19": 256, "resnet18": 256}
-LABELS = {"darknet": "the original's im2col and product (C)", "darknet_xnor": "the original's layer with xnor=1 (C)",
+LABELS = {"darknet": "the original's im2col and product (C)",
+          "darknet_layer": "the original's convolutional layer (C)",
+          "darknet_xnor": "the original's layer with xnor=1 (C)",
           "openblas": "im2col and OpenBLAS", "direct": "darkpy, floats, direct"}
 TIMES = 10  # so often a layer of ours runs in one go, as in a network: waking threads takes as long as a small layer
 OURS = ("bits", "xnor", "direct", "one", "all")  # those
@@ -124,8 +126,8 @@ class Layer:
 
         return run
 
-    def darknet_xnor(self) -> Job:
-        """The whole layer with xnor=1 and a leaky activation; its weights are those it begins with."""
+    def darknet_layer(self, xnor: int) -> Job:
+        """The whole layer with a leaky activation as its program runs it; its weights are those it begins with."""
         c, side, f, k = self.shape
         lib: Any = ctypes.CDLL(os.environ["DARKNET_LIB"])
         lib.load_network.restype = ctypes.c_void_p
@@ -133,7 +135,7 @@ class Layer:
         lib.network_predict.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
         with tempfile.NamedTemporaryFile("w", suffix=".cfg") as file:
             file.write(f"[net]\nbatch=1\nwidth={side}\nheight={side}\nchannels={c}\n\n[convolutional]\nfilters={f}\n"
-                       f"size={k}\npadding={self.pad}\nactivation=leaky\nxnor=1\n")
+                       f"size={k}\npadding={self.pad}\nactivation=leaky\nxnor={xnor}\n")
             file.flush()
             net = lib.load_network(file.name.encode(), None, 0)
         return lambda: lib.network_predict(net, self.x.ctypes.data)
@@ -144,7 +146,8 @@ class Layer:
         jobs = {"bits": together(bits, calls, TIMES), "xnor": together(bits, calls[1:], TIMES),
                 "direct": together(direct, products, TIMES), "openblas": self.openblas()}
         if os.environ.get("DARKNET_LIB"):
-            jobs["darknet"], jobs["darknet_xnor"] = self.darknet(), self.darknet_xnor()
+            jobs["darknet"] = self.darknet()
+            jobs["darknet_layer"], jobs["darknet_xnor"] = self.darknet_layer(xnor=0), self.darknet_layer(xnor=1)
         self.check(bits, direct, jobs)
         return jobs
 
@@ -385,7 +388,7 @@ def main() -> None:
     if args.assembly:
         from darkpy.ops.cpu.bits import CHAIN_ROWS, ROWS, Shape
         from darkpy.ops.cpu.tile import VECTORS
-        for shape in (Shape(ROWS[0], VECTORS), Shape(CHAIN_ROWS, VECTORS, chained=1)):
+        for shape in (Shape(ROWS[0], VECTORS), Shape(CHAIN_ROWS, 1, chained=1)):
             print(f"# {shape}\n" + "\n".join(inner_loop(shape)) + "\n")
         return
     file = args.out / "xnor.json"

@@ -12,7 +12,7 @@ from darkpy.ops.cpu import bitmaps, bits
 from darkpy.ops.cpu.bitmaps import HALF, PIXEL
 from darkpy.ops.cpu.bits import Shape, bit_tiles
 from darkpy.ops.cpu.tasks import arguments
-from darkpy.ops.cpu.tile import DEPTH, VECTORS, rows_for
+from darkpy.ops.cpu.tile import DEPTH, rows_for
 from darkpy.ops.signs import Signs
 from darkpy.plan.blocked import LANES, Bits, Blocked
 from darkpy.plan.convolution import Conv, Direct, Packed, Part, aligned, padded, shifted, spans
@@ -20,8 +20,7 @@ from darkpy.plan.kernels import Call, Kernel
 from darkpy.plan.trace import Scaled, Step, Value
 
 EXACT = 1 << 24  # whole numbers up to here are exact in float32
-CHAINED = 6  # halves of words from which on chains take less than they cost (measured: 2 to 5 % less in all),
-PIXELS_CHAINED = 64  # and pixels, since weights are chained anew each time
+CHAINED = 6  # halves of words from which on chains take less than they cost
 FEWEST = 8  # input channels from which on words of bits are worth their while
 
 
@@ -162,13 +161,12 @@ class Xnor(Kernel):
         last = [(o - 1) * s + reach - (n - 1) for o, s, n in zip((oh, ow), conv.stride, x.shape[2:], strict=True)]
         self.border = (conv.pad, max(*last, 0))
         self.halves = -(-x.shape[1] // HALF)
-        self.chained = self.halves >= CHAINED and k > 1 and oh * ow >= PIXELS_CHAINED
+        self.chained = is_chained(self.halves, k)
         if self.chained:
             self.links = (self.halves - 1) // 2
             self.rest = 2 - self.halves % 2  # words behind the links, both in one plane
             self.first_rest = -(-3 * self.links // self.rest) * self.rest
-            self.panel = k * k * (3 * self.links + self.rest) * VECTORS * LANES * 4
-            self.need_scratch(x.shape[0] * self.steps[0] + threads_allowed() * self.panel)
+            self.need_scratch(x.shape[0] * self.steps[0])
         else:
             x.need(*self.border)
 
@@ -181,7 +179,7 @@ class Xnor(Kernel):
         return -(-(self.first_rest + self.rest) // 2) * plane, plane, row
 
     def base(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(sums, classes of rows, classes of columns): what the products sum up to if the count is 0.
+        """(sums, classes of rows, classes of columns): half of what the products sum up to if the count is 0.
 
         A pixel's sum depends on which of its taps lie inside the image, so pixels of a few rows and columns at the
         edges each have their own; sums (row classes, column classes, F'), classes as offsets in bytes.
@@ -200,7 +198,7 @@ class Xnor(Kernel):
         valid = rows[:, None, :, None] & columns[None, :, None, :]  # (row classes, column classes, K, K)
         outside = np.tensordot(~valid, ones.astype(np.float64), ((2, 3), (0, 1)))
         sums = aligned((len(rows), len(columns), ones.shape[2]))
-        sums[...] = c * valid.sum((2, 3))[..., None] + 2 * outside
+        sums[...] = c * valid.sum((2, 3))[..., None] / 2 + outside
         at = [(number * sums.strides[axis]).astype(np.int64) for axis, number in enumerate(classes)]
         return sums, at[0], at[1]
 
@@ -211,11 +209,10 @@ class Xnor(Kernel):
         base, image, block, row = memory.place(x)
         dst = memory.place(y)
         res = memory.place(self.residual) if self.residual else (0, 0, 0, 0)
-        bias, scale = padded(conv.bias, filters), padded(self.packed.scale, filters)
+        bias, scale = padded(conv.bias, filters), padded(-2 * self.packed.scale, filters)
         limits = self.limits.padded(filters) if self.limits else np.zeros(0, np.float32)
         calls = []
         links, halves, parts = 0, halves_of(self.halves), np.arange(0, self.halves, halves_of(self.halves))
-        chaining: tuple[int, ...] = (0,) * 6
         if self.chained:
             chained = memory.array(self.scratch).ctypes.data
             calls.append(self.chain(memory, chained))
@@ -225,20 +222,20 @@ class Xnor(Kernel):
         p, q, part = np.indices((k, k, len(parts))).reshape(3, -1)
         table = self.offsets(p, q, parts[part], block, row)
         if links:
-            p, q, part = np.indices((k, k, 3 * self.links)).reshape(3, -1)
-            table = np.concatenate([self.offsets(p, q, part, block, row), table])
+            p, q, link, part = np.indices((k, k, self.links, 3)).reshape(4, -1)
+            link = 3 * (self.links - 1 - link)  # in reverse
+            table = np.concatenate([self.offsets(p, q, link + part, block, row), table])
         sums, rows, columns = self.base()
-        pixels = min(bits.CHAIN_ROWS, ow) if links else rows_for(ow, tuple(r for r in bits.ROWS if r <= ow))
+        most = min(bits.CHAIN_ROWS if links else max(bits.ROWS), ow)
+        pixels = rows_for(ow, tuple(rows for rows in bits.ROWS if rows <= most))
         scaled, factors = int(self.factors is not None), 0
         if self.factors:
             factors = memory.array(self.factors).ctypes.data
         for first, count, vectors, packed, *_ in self.packed.parts:
             bands, groups = self.split(count)
-            shape = Shape(pixels, vectors, halves, conv.stride[1], scaled, int(self.limits is not None), int(links > 0))
+            shape = Shape(pixels, vectors, halves, conv.stride[1], scaled, int(self.limits is not None), int(links > 0),
+                          int(conv.slope != 1))
             tile, last = bit_tiles(shape), bit_tiles(shape._replace(rows=ow % pixels or pixels))
-            if links:
-                chaining = (k * k * links, k * k, self.halves, bits.chain_weights(vectors).address,
-                            chained + n * self.steps[0], self.panel)
             skip = first * LANES * 4
             assert not (self.limits and first), "words are whole, so there is no odd block"
             slots = arguments(
@@ -246,7 +243,7 @@ class Xnor(Kernel):
                 rows.ctypes.data, columns.ctypes.data, factors, scale.ctypes.data + skip, bias.ctypes.data + skip,
                 (base, image, block, row), shifted(dst, first), shifted(res, first), conv.stride, oh, ow, count, bands,
                 groups, y.border, limits.ctypes.data if self.limits else 0, conv.slope, conv.after, tile.address,
-                pixels, vectors, last.address, chaining)
+                pixels, vectors, last.address, links)
             calls.append(Call(n * groups * bands, bits.xnor(), slots,
                               (table, bias, scale, limits, sums, rows, columns, packed)))
         return calls
@@ -317,9 +314,27 @@ def pack(packed: Packed, signs: Signs, factor: np.ndarray, flipped: np.ndarray) 
     ones[:f, ..., :c] = signs.positive().transpose(0, 2, 3, 1) ^ flipped
     packed.ones = np.ascontiguousarray(ones.sum(3, dtype=np.int32).transpose(1, 2, 0))
     packed.scale = signs.factor * factor
-    lanes = np.packbits(ones, axis=-1, bitorder="little").view("<u4").reshape(blocks, LANES, -1)  # of each filter
-    for first, count, vectors in spans(blocks):
+    lanes = np.packbits(ones, axis=-1, bitorder="little").view("<u4")
+    cuts = spans(blocks)
+    if is_chained(lanes.shape[-1], k):
+        lanes, cuts = chain_weights(lanes), [(0, blocks, 1)]  # words of the map are read with the instructions then
+    lanes = lanes.reshape(blocks, LANES, -1)  # of each filter
+    for first, count, vectors in cuts:
         part = lanes[first : first + count * vectors].reshape(count, vectors, LANES, -1, halves)
         store = aligned((count, part.shape[3], halves, vectors, LANES)).view(np.uint32)
         store[...] = part.transpose(0, 3, 4, 1, 2)
         packed.parts.append(Part(first, count, vectors, store))
+
+
+def is_chained(halves: int, kernel: int) -> bool:
+    """Whether so many half words of channels are counted in chains (see ops/cpu/bits.py)."""
+    return kernel > 1 and halves >= CHAINED and halves // 2 <= bits.LONGEST
+
+
+def chain_weights(words: np.ndarray) -> np.ndarray:
+    """The half words (F, K, K, halves) of filters as a chain: links of all taps, then what is left of all taps."""
+    links = (words.shape[-1] - 1) // 2
+    parities = np.bitwise_xor.accumulate(words, -1)[..., : 2 * links + 1 : 2]
+    pairs = words[..., 1 : 2 * links + 1].reshape(*words.shape[:3], links, 2) ^ parities[..., :-1, None]
+    rest = np.concatenate([parities[..., -1:], words[..., 2 * links + 1 :]], -1)
+    return np.concatenate([part.reshape(len(words), -1) for part in (pairs[..., ::-1, :], rest)], -1)

@@ -31,11 +31,11 @@ def variants() -> Iterator[tuple[str, Callable[..., Any], tuple[Any, ...]]]:
             yield group, tile_function, (Shape(rows, 1, 1, step, depthwise=taps),)
     for vectors in sorted({1, VECTORS}):
         yield "binary weights", bits.spread, (vectors,)
-        yield "binary weights", bits.chain_weights, (vectors,)
     group = "binary convolutions"  # the usual ones: maps of 13, 14, 26 ... pixels a row
-    usual = ((7, 0), (13, 0), (14, 0), (3, 1), (4, 1), (6, 1), (10, 1))
-    for (rows, chained), halves, signs in product(usual, (1, 2), (0, 1)):
-        yield group, bits.bit_tiles, (bits.Shape(rows, VECTORS, halves, signs=signs, chained=chained),)
+    usual = ((7, VECTORS, 0), (13, VECTORS, 0), (14, VECTORS, 0), (3, 1, 1), (7, 1, 1), (13, 1, 1), (14, 1, 1))
+    for (rows, vectors, chained), halves, signs, bent in product(usual, (1, 2), (0, 1), (0, 1)):
+        shape = bits.Shape(rows, vectors, halves, signs=signs, chained=chained, rectified=bent)
+        yield group, bits.bit_tiles, (shape,)
     group = "Winograd's algorithm"
     for rows, vectors in product(ROWS, sorted({1, VECTORS})):
         yield group, tile_function, (Shape(rows, vectors, epilogue=0),)

@@ -16,7 +16,7 @@ from numba.core import cgutils
 
 from darkpy.jit import intrinsic, njit
 from darkpy.ops.cpu.tasks import get_float, get_word, ints, number, put_float, put_word, task
-from darkpy.ops.cpu.vector import BYTES, F32, I32, I64, LANES, VECTOR, Emit
+from darkpy.ops.cpu.vector import BYTES, F32, I32, LANES, VECTOR, Emit
 
 WORD = 64  # channels in a word
 HALF = 32  # channels in a half of it, a lane of a vector in bits.py
@@ -39,16 +39,6 @@ def put_half(context, address, value):
         return cx.get_dummy_value()
 
     return types.void(types.int64, types.int64), generate
-
-
-@intrinsic
-def get_half(context, address):
-    """The 32 bits at an address."""
-
-    def generate(cx, builder, _, args):
-        return builder.zext(builder.load(builder.inttoptr(args[0], I32.as_pointer())), I64)
-
-    return types.int64(types.int64), generate
 
 
 @intrinsic
@@ -243,29 +233,25 @@ def chain() -> Any:
         rest = 2 - halves % 2
         at = (3 * links + rest - 1) // rest * rest
         out = dst + image * dst_image + (i + lead) * dst_row
+        inside = 0 <= i < h
         for plane in range((at + rest + 1) // 2):
-            for j in range(wide):
+            for j in range(lead if inside else wide):
                 put_word(out + plane * dst_block + j * PIXEL, 0)
-        if 0 <= i < h:
-            source, target = src + image * src_image + i * src_row, out + lead * PIXEL
+            for j in range(lead + w, wide):
+                put_word(out + plane * dst_block + j * PIXEL, 0)
+        for j in range(w if inside else 0):
+            source, target = src + image * src_image + i * src_row + j * PIXEL, out + (lead + j) * PIXEL
+            word = get_word(source)
+            parity = word  # of upper halves nothing is stored
             for link in range(links):
-                a, k = 2 * link + 1, 3 * link
-                x, y = source + a // 2 * src_block + a % 2 * 4, source + (a + 1) // 2 * src_block + (a + 1) % 2 * 4
-                first = target + k // 2 * dst_block + k % 2 * 4
-                second = target + (k + 1) // 2 * dst_block + (k + 1) % 2 * 4
-                parity = target + (k + 2) // 2 * dst_block + (k + 2) % 2 * 4
-                k = k + 5 if link < links - 1 else at
-                following = target + k // 2 * dst_block + k % 2 * 4
-                for j in range(0, w * PIXEL, PIXEL):
-                    p0 = get_half(source + j) if link == 0 else get_half(parity + j)
-                    p1, p2 = p0 ^ get_half(x + j), p0 ^ get_half(y + j)
-                    put_half(first + j, p1)
-                    put_half(second + j, p2)
-                    put_half(parity + j, p0)
-                    put_half(following + j, p0 ^ p1 ^ p2)
+                following, k = get_word(source + (link + 1) * src_block), 3 * link
+                first, second = parity ^ word >> 32, parity ^ following
+                put_half(target + (k >> 1) * dst_block + (k & 1) * 4, first)
+                put_half(target + (k + 1 >> 1) * dst_block + (k + 1 & 1) * 4, second)
+                put_half(target + (k + 2 >> 1) * dst_block + (k + 2 & 1) * 4, parity)
+                parity, word = parity ^ first ^ second, following
+            put_half(target + (at >> 1) * dst_block + (at & 1) * 4, parity)
             if rest == 2:
-                x = source + (halves - 1) // 2 * src_block + (halves - 1) % 2 * 4
-                for j in range(0, w * PIXEL, PIXEL):
-                    put_half(target + at // 2 * dst_block + 4 + j, get_half(x + j))
+                put_half(target + (at >> 1) * dst_block + 4, word >> 32)
 
     return chain

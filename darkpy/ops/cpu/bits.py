@@ -12,10 +12,12 @@ filter and on which taps of the pixel lie inside (plan/binary.py makes the table
 
 Chains: of three words the majority says which places have two ones or more, their xor which have an odd number, so
 popcount(x) + popcount(y) + popcount(z) = 2 popcount(majority) + popcount(x ^ y ^ z).  A chain adds words of a pixel two
-at a time to the parity of those before, and counts the majorities only; the last parity is counted by itself.  Since
-parities of a ^ w are parities of a, xor those of w, all words a majority is made of can be prepared (`chain` in
-bitmaps.py, and chain_weights), and a majority takes three instructions where xor takes one for each word: with its
-count, 5 for two words instead of 6.
+at a time to the parity of those before, and counts the majorities only; the last parity is counted by itself.  With p
+the parity, the majority of p, x, y is  p ^ ((p ^ x) & (p ^ y)),  and parities of a ^ w are parities of a, xor those of
+w: where p, p ^ x and p ^ y are at hand of both, a majority takes three instructions where xor takes one for each word:
+with its count, 5 for two words instead of 6.  Of the map all three are stored (`chain` in bitmaps.py).  Weights keep
+one bit each: p ^ x and p ^ y of every link, links in reverse, and the last parity, from which the one before follows,
+p = parity ^ (p ^ x) ^ (p ^ y).
 
 Counting: where the CPU counts the ones of words (AVX512_VPOPCNTDQ) a vector of 16 counters; elsewhere ones of bytes, by
 looking up their halves, added up in bytes for as long as these cannot overflow.
@@ -45,13 +47,13 @@ POPCOUNT_CPUS = re.compile(r"avx512vpopcntdq|icelake|sapphirerapids|emeraldrapid
 LONGEST = 31  # halves whose ones, at most 8 in each byte, a byte can count
 COUNTS_WORDS = has("avx512vpopcntdq", POPCOUNT_CPUS)  # the ones of 16 words in one instruction
 ROWS = (14, 13, 12, 10, 8, 7, 6, 5, 4, 3, 2, 1) if WIDE else (4, 3, 2, 1)
-CHAIN_ROWS = 10 if WIDE else 3  # at most: a link of a chain keeps more weights in registers
+CHAIN_ROWS = 14 if WIDE else 3  # at most: a link of a chain keeps more weights in registers
 
 
 class Shape(NamedTuple):
     """What a tile is compiled for.  `halves` of a word in a turn; `step` counts input pixels from one output pixel to
     the next; `scaled`: a factor for each pixel; `signs`: the result is stored as bits; `chained`: the input is chained;
-    `words`: ones are counted in words, not in bytes."""
+    `rectified`: the slope is not 1; `words`: ones are counted in words, not in bytes."""
 
     rows: int
     vectors: int
@@ -60,6 +62,7 @@ class Shape(NamedTuple):
     scaled: int = 0
     signs: int = 0
     chained: int = 0
+    rectified: int = 1
     words: int = int(COUNTS_WORDS)
 
 
@@ -94,32 +97,43 @@ class EmitBits(Emit):
         return x
 
 
-def _emit_counts(e: EmitBits, shape: Shape, chains: Any, n: Any, offsets: Any, a: Any, b: Any) -> list[list[Any]]:
+def _emit_counts(e: EmitBits, shape: Shape, links: Any, n: Any, offsets: Any, a: Any, b: Any) -> list[list[Any]]:
     """popcount(a ^ w) of each pixel (row) and filter (lane of a vector)."""
     rows, vectors, halves = shape.rows, shape.vectors, shape.halves
     kind = COUNTERS if shape.words else ir.VectorType(I8, 4 * LANES)
     pixel = shape.step * PIXEL
 
-    def chain(j: Any, counts: list[Any]) -> list[Any]:
-        """The majority of parity, first and second word: parity ^ ((parity ^ first) & (parity ^ second))."""
-        counts = list(counts)
-        at = [e.b.add(a, e.integer(e.at(e.scaled(offsets, j, 24), 8 * i))) for i in range(3)]
-        weights = e.scaled(b, j, 3 * vectors * BYTES)
-        w = [[e.words(e.at(weights, (i * vectors + v) * BYTES), kind) for v in range(vectors)] for i in range(3)]
-        for p in range(rows):
-            x = [e.broadcast(e.at(at[i], p * pixel), kind) for i in range(3)]
-            for v in range(vectors):
-                first, second, parity = (e.b.xor(x[i], w[i][v]) for i in range(3))
-                k = p * vectors + v
-                counts[k] = e.b.add(counts[k], e.ones(e.b.xor(parity, e.b.and_(first, second))))
-        return counts
+    def vectors_at(address: Any) -> list[Any]:
+        return [e.words(e.at(address, v * BYTES), kind) for v in range(vectors)]
+
+    def tap(t: Any, counts: list[Any]) -> list[Any]:
+        """The majorities of a tap, from its last parity back to the first."""
+
+        def link(j: Any, carried: list[Any]) -> list[Any]:
+            j = e.b.add(first, j)
+            counts, parities = list(carried[:-vectors]), carried[-vectors:]
+            at = [e.b.add(a, e.integer(e.at(e.scaled(offsets, j, 24), 8 * i))) for i in range(3)]
+            weights = e.scaled(b, j, 2 * vectors * BYTES)
+            w = [vectors_at(e.at(weights, i * vectors * BYTES)) for i in range(2)]
+            w.append([e.b.xor(p, e.b.xor(x, y)) for p, x, y in zip(parities, *w, strict=True)])
+            for p in range(rows):
+                x = [e.broadcast(e.at(at[i], p * pixel), kind) for i in range(3)]
+                for v in range(vectors):
+                    one, other, parity = (e.b.xor(x[i], w[i][v]) for i in range(3))
+                    k = p * vectors + v
+                    counts[k] = e.b.add(counts[k], e.ones(e.b.xor(parity, e.b.and_(one, other))))
+            return counts + w[2]
+
+        first = e.b.mul(t, links)
+        parities = vectors_at(e.scaled(e.scaled(b, chained, 2 * vectors * BYTES), t, halves * vectors * BYTES))
+        return e.loop(links, [*counts, *parities], link)[:-vectors]
 
     def turn(j: Any, counts: list[Any]) -> list[Any]:
         counts = list(counts)
         at = e.b.add(a, e.integer(e.scaled(offsets, j, 8)))
         weights = e.scaled(b, j, halves * vectors * BYTES)
         for half in range(halves):
-            w = [e.words(e.at(weights, (half * vectors + v) * BYTES), kind) for v in range(vectors)]
+            w = vectors_at(e.at(weights, half * vectors * BYTES))
             for p in range(rows):
                 x = e.broadcast(e.at(at, p * pixel + 4 * half), kind)
                 for v in range(vectors):
@@ -127,50 +141,51 @@ def _emit_counts(e: EmitBits, shape: Shape, chains: Any, n: Any, offsets: Any, a
                     counts[k] = e.b.add(counts[k], e.ones(e.b.xor(x, w[v])))
         return counts
 
-    def counted(body: Any, count: Any, longest: int, sums: list[Any]) -> list[Any]:
-        """`sums` and what `count` turns add to them, of which `longest` fit into bytes."""
+    def counted(body: Any, longest: Any, sums: list[Any]) -> list[Any]:
+        """`sums` and what n turns add to them, of which `longest` fit into bytes."""
         if shape.words:
-            return e.loop(count, sums, body)
+            return e.loop(n, sums, body)
         zeros = [ir.Constant(kind, [0] * kind.count)] * len(sums)
 
         def run(r: Any, sums: list[Any]) -> list[Any]:
-            first = e.b.mul(r, e.whole(longest))
-            left = e.b.sub(count, first)
-            some = e.b.select(e.b.icmp_signed("<", left, e.whole(longest)), left, e.whole(longest))
+            first = e.b.mul(r, longest)
+            left = e.b.sub(n, first)
+            some = e.b.select(e.b.icmp_signed("<", left, longest), left, longest)
             counts = e.loop(some, zeros, lambda i, c: body(e.b.add(first, i), c))
             return [e.b.add(s, e.widened(c)) for s, c in zip(sums, counts, strict=True)]
 
-        return e.loop(e.b.sdiv(e.b.add(count, e.whole(longest - 1)), e.whole(longest)), sums, run)
+        return e.loop(e.b.sdiv(e.b.add(n, e.b.sub(longest, e.whole(1))), longest), sums, run)
 
     flat = [ir.Constant(COUNTERS, [0] * LANES)] * (rows * vectors)
     if shape.chained:
-        flat = [e.b.add(s, s) for s in counted(chain, chains, LONGEST, flat)]
-        offsets, b = e.scaled(offsets, chains, 24), e.scaled(b, chains, 3 * vectors * BYTES)
-    flat = counted(turn, n, LONGEST // halves, flat)
+        chained = e.b.mul(n, links)  # of all taps
+        flat = [e.b.add(s, s) for s in counted(tap, e.b.sdiv(e.whole(LONGEST), links), flat)]
+        offsets, b = e.scaled(offsets, chained, 24), e.scaled(b, chained, 2 * vectors * BYTES)
+    flat = counted(turn, e.whole(LONGEST // halves), flat)
     return [flat[p * vectors : (p + 1) * vectors] for p in range(rows)]
 
 
 @intrinsic(prefer_literal=True)
-def _tiles(context, rows, vectors, halves, step, scaled, signs, chained, words, chains, n, offsets, down, across, a,
-           arow, b, base, row_classes, classes, factors, frow, scale, bias, slope, residual, rblock, rrow, after, out,
-           oblock, orow):
+def _tiles(context, rows, vectors, halves, step, scaled, signs, chained, rectified, words, links, n, offsets, down,
+           across, a, arow, b, base, row_classes, classes, factors, frow, scale, bias, slope, residual, rblock, rrow,
+           after, out, oblock, orow):
     """`across` tiles side by side in each of `down` rows of pixels:
     y = rectify(rectify(factor * scale * (base - 2 count) + bias, slope) + residual, after).
 
     Addresses are bytes as int64, steps between rows too: `a` the first pixel's input, `b` weights; `base` a table of
-    16*vectors floats for each class of pixels, `row_classes` and `classes` the offsets in it of each row and column;
-    `factors` one float a pixel, if `scaled`; `scale` and `bias` 16*vectors floats; `residual` (0: none) and `out` the
-    first pixel of the first block, blocks `rblock` and `oblock` bytes apart.  With `signs` the result is a bit for each
-    filter instead, whether y >= after[filter] (then an address), and there is no residual."""
-    constants = (rows, vectors, halves, step, scaled, signs, chained, words)
+    16*vectors floats, base / 2, for each class of pixels, `row_classes` and `classes` the offsets in it of each row and
+    column; `factors` one float a pixel, if `scaled`; `scale` (times -2) and `bias` 16*vectors floats; `residual` (0:
+    none) and `out` the first pixel of the first block, blocks `rblock` and `oblock` bytes apart.  With `signs` the
+    result is a bit for each filter instead, whether y >= after[filter] (then an address), and there is no residual."""
+    constants = (rows, vectors, halves, step, scaled, signs, chained, rectified, words)
     shape = Shape(*(c.literal_value for c in constants))
-    rows, vectors, _, step, scaled, signs, _, _ = shape
+    rows, vectors, _, step, scaled, signs, _, rectified, _ = shape
     integer = types.int64
     last = integer if signs else types.float32
     signature = types.void(*constants, *[integer] * 15, types.float32, *[integer] * 3, last, *[integer] * 3)
 
     def generate(cx, builder, _, args):
-        (chains, n, offsets, down, across, a, arow, b, base, row_classes, classes, factors, frow, scale, bias, slope,
+        (links, n, offsets, down, across, a, arow, b, base, row_classes, classes, factors, frow, scale, bias, slope,
          residual, rblock, rrow, after, out, oblock, orow) = args[len(constants) :]
         e = EmitBits(builder)
         pixel = PIXEL if signs else BYTES
@@ -180,21 +195,21 @@ def _tiles(context, rows, vectors, halves, step, scaled, signs, chained, words, 
             return builder.add(builder.add(start, builder.mul(i, row)), builder.mul(j, e.whole(rows * size)))
 
         def results(i: Any, j: Any) -> list[list[Any]]:
-            counts = _emit_counts(e, shape, chains, n, offsets, moved(a, arow, i, j, step * PIXEL), b)
+            counts = _emit_counts(e, shape, links, n, offsets, moved(a, arow, i, j, step * PIXEL), b)
             sums = builder.add(base, e.integer(builder.add(row_classes, builder.mul(i, e.whole(8)))))
             columns = builder.add(classes, builder.mul(j, e.whole(8 * rows)))
-            first, two = e.splat(slope), e.constant(-2)
+            first = e.splat(slope)
             scales, biases = ([e.load(e.at(base, v * BYTES)) for v in range(vectors)] for base in (scale, bias))
             found = []
             for p in range(rows):
                 table = builder.add(sums, e.integer(e.at(columns, 8 * p)))
                 row = []
                 for v in range(vectors):
-                    y = e.fma(builder.sitofp(counts[p][v], VECTOR), two, e.load(e.at(table, v * BYTES)))
+                    y = builder.fsub(builder.sitofp(counts[p][v], VECTOR), e.load(e.at(table, v * BYTES)))  # exact
                     if scaled:
                         y = builder.fmul(y, e.splat(e.scalar(e.at(moved(factors, frow, i, j, 4), 4 * p))))
                     y = e.fma(y, scales[v], biases[v])
-                    row.append(e.larger(y, builder.fmul(y, first)))  # rectified, as no slope is above 1
+                    row.append(e.larger(y, builder.fmul(y, first)) if rectified else y)  # as no slope is above 1
                 found.append(row)
             return found
 
@@ -232,15 +247,15 @@ def _tiles(context, rows, vectors, halves, step, scaled, signs, chained, words, 
 @cache
 def bit_tiles(shape: Shape) -> Any:
     """The C function of tiles of a shape; the arguments are those of `_tiles` behind it."""
-    rows, vectors, halves, step, scaled, signs, chained, words = shape
+    rows, vectors, halves, step, scaled, signs, chained, rectified, words = shape
     whole, last = ", ".join(["int64"] * 15), "int64" if signs else "float32"
 
     @compiled(f"void({whole}, float32, int64, int64, int64, {last}, int64, int64, int64)")
-    def tiles(chains, n, offsets, down, across, a, arow, b, base, row_classes, classes, factors, frow, scale, bias,
+    def tiles(links, n, offsets, down, across, a, arow, b, base, row_classes, classes, factors, frow, scale, bias,
               slope, residual, rblock, rrow, after, out, oblock, orow):
-        _tiles(rows, vectors, halves, step, scaled, signs, chained, words, chains, n, offsets, down, across, a, arow, b,
-               base, row_classes, classes, factors, frow, scale, bias, slope, residual, rblock, rrow, after, out,
-               oblock, orow)
+        _tiles(rows, vectors, halves, step, scaled, signs, chained, rectified, words, links, n, offsets, down, across,
+               a, arow, b, base, row_classes, classes, factors, frow, scale, bias, slope, residual, rblock, rrow, after,
+               out, oblock, orow)
 
     return tiles
 
@@ -280,66 +295,16 @@ def spread(vectors: int) -> Any:
     return unpack
 
 
-@intrinsic(prefer_literal=True)
-def _chain_tap(context, vectors, links, rest, source, halves):
-    """The weights of a tap as links of a chain (three vectors each, times `vectors`), and what is left behind them."""
-
-    def generate(cx, builder, signature, args):
-        _, links, rest, source, halves = args
-        e, number = EmitBits(builder), signature.args[0].literal_value
-        size = number * BYTES
-
-        def put(values: list[Any], address: Any) -> None:
-            for v, value in enumerate(values):
-                builder.store(value, builder.inttoptr(e.at(address, v * BYTES), COUNTERS.as_pointer())).align = 4
-
-        def get(half: Any) -> list[Any]:
-            return [e.words(e.at(e.scaled(source, half, size), v * BYTES)) for v in range(number)]
-
-        def link(i: Any, parity: list[Any]) -> list[Any]:
-            first = get(builder.add(builder.mul(i, e.whole(2)), e.whole(1)))
-            second = get(builder.add(builder.mul(i, e.whole(2)), e.whole(2)))
-            mixed = [[builder.xor(p, x) for p, x in zip(parity, words, strict=True)] for words in (first, second)]
-            for k, values in enumerate((*mixed, parity)):
-                put(values, e.at(e.scaled(links, i, 3 * size), k * size))
-            return [builder.xor(m, x) for m, x in zip(mixed[0], second, strict=True)]
-
-        last = e.loop(builder.sdiv(builder.sub(halves, e.whole(1)), e.whole(2)), get(e.whole(0)), link)
-        put(last, rest)
-        with builder.if_then(builder.trunc(builder.sub(halves, e.whole(1)), ir.IntType(1))):
-            put(get(builder.sub(halves, e.whole(1))), e.at(rest, size))
-        return cx.get_dummy_value()
-
-    return types.void(vectors, *[types.int64] * 4), generate
-
-
-@cache
-def chain_weights(vectors: int) -> Any:
-    """The C function that chains a block of weights: (target, source, taps, halves of words of a tap).  Links of all
-    taps come first, then what is left of all taps."""
-
-    @compiled("void(int64, int64, int64, int64)")
-    def chain(target, source, taps, halves):
-        size = vectors * BYTES
-        links, rest = (halves - 1) // 2, 2 - halves % 2
-        for tap in range(taps):
-            _chain_tap(vectors, target + tap * links * 3 * size, target + (taps * links * 3 + tap * rest) * size,
-                       source + tap * halves * size, halves)
-
-    return chain
-
-
 @cache
 def xnor() -> Any:
     """Rows `band` of `bands` of the blocks `group` of `groups` of one image.
 
-    Arguments: weights, bytes of a block of them; table of input offsets (bytes), n; base sums, bytes of the sums of
-    a class of rows; classes of the rows, of the columns (offsets in base); factor for each pixel (0: none); scale;
-    bias; src, dst and res (0: none); input pixels from one output row, and column, to the next; OH, OW, blocks of
-    filters; bands and groups the work is cut in; border (lead, trail) of dst; bytes of a pixel of dst; limits (0: the
-    output is floats); the two slopes; the tile function, its rows and vectors; that of the last tile in a row;
-    of chained input the number of chain links, taps, halves of words of a tap, the function that chains weights,
-    scratch memory and its bytes for each thread.
+    Arguments: weights, bytes of a block of them; table of input offsets (bytes), n; half the base sums; classes of the
+    rows, of the columns (offsets in those); factor for each pixel (0: none); scale, times -2; bias; src, dst and res
+    (0: none); input pixels from one output row, and column, to the next; OH, OW, blocks of filters; bands and groups
+    the work is cut in; border (lead, trail) of dst; bytes of a pixel of dst; limits (0: the output is floats); the two
+    slopes; the tile function, its rows and vectors; that of the last tile in a row; of chained input the links of a
+    tap.
     """
 
     @task
@@ -351,7 +316,7 @@ def xnor() -> Any:
         sy, sx, oh, ow, blocks, bands, groups, lead, trail, limits = ints(p, 22, 10)
         slope, after = number(p, 32), number(p, 33)
         tile, rows, vectors, last_tile = ints(p, 34, 4)
-        chains, taps, halves, chain, scratch, spare = ints(p, 38, 6)
+        (links,) = ints(p, 38, 1)
         image, group, band = t // (groups * bands), t // bands % groups, t % bands
         row0, row1 = oh * band // bands, oh * (band + 1) // bands
         width = vectors * BYTES  # of the floats of a block of filters
@@ -359,9 +324,6 @@ def xnor() -> Any:
         for block in range(blocks * group // groups, blocks * (group + 1) // groups):
             first = block * vectors
             panel = weights + block * wbytes
-            if chains != 0:
-                panel = scratch + thread * spare
-                call(chain, (panel, weights + block * wbytes, taps, halves))
             if limits != 0:  # each tile writes a part of the words
                 plane = dst + image * dst_image + first // four * dst_block + first % four * 2
                 if first % four == 0:
@@ -383,13 +345,13 @@ def xnor() -> Any:
                 a = src + image * src_image + row0 * sy * src_row + start * sx * PIXEL
                 f = factors + ((image * oh + row0) * ow + start) * 4
                 if limits != 0:
-                    call(function, (chains, n, offsets, row1 - row0, across, a, sy * src_row, panel, sums,
+                    call(function, (links, n, offsets, row1 - row0, across, a, sy * src_row, panel, sums,
                                     row_classes + row0 * 8, classes + start * 8, f, ow * 4, scale + block * width,
                                     bias + block * width, slope, np.int64(0), np.int64(0), np.int64(0),
                                     limits + block * width, plane + row0 * dst_row + start * PIXEL, np.int64(2),
                                     dst_row))
                 else:
-                    call(function, (chains, n, offsets, row1 - row0, across, a, sy * src_row, panel, sums,
+                    call(function, (links, n, offsets, row1 - row0, across, a, sy * src_row, panel, sums,
                                     row_classes + row0 * 8, classes + start * 8, f, ow * 4, scale + block * width,
                                     bias + block * width, slope, extra + start * BYTES if extra != 0 else 0, res_block,
                                     res_row, after, plane + row0 * dst_row + start * BYTES, dst_block, dst_row))

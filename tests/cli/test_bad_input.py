@@ -205,7 +205,8 @@ def test_interrupted(place):
     """Ctrl-C: one word, status 130, and the list that was begun is not there."""
     before = bad.everything(place)
     program = subprocess.Popen([*PYTHON, *DETECT.split(), "--json=list.json", "--no-image"], stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
     program.stdin.write("one.png\n")
     program.stdin.flush()
     assert program.stdout.readline().startswith("one.png: ")

@@ -18,6 +18,7 @@ from darkpy.cli import main as program
 from darkpy.cli.args import parse
 from darkpy.layers import LAYERS
 from darkpy.ops import Cpu, Reference, cpu, reference
+from darkpy.ops.cpu.tile import WIDE
 from darkpy.ops.spec import OPS
 from tests.shared import ROOT, shared
 
@@ -73,6 +74,7 @@ def test_the_picture_of_the_house_has_all_its_parts():
     assert set(re.findall('class="name">(\\w+)<', (ROOT / "docs" / "house.svg").read_text())) == parts
 
 
+@pytest.mark.skipif(not WIDE, reason="the example shows how much memory vectors of 512 bits take")
 def test_the_traced_example_is_current():
     printed = subprocess.run([sys.executable, ROOT / "docs" / "trace_example.py"], cwd=ROOT, text=True, check=True,
                              env=os.environ | {"DARKPY_THREADS": "1"}, stdout=subprocess.PIPE).stdout

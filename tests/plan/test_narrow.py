@@ -167,8 +167,9 @@ def test_precision_is_checked():
     net = harness.net_of(nets.conv(3))
     with pytest.raises(darkpy.UsageError, match="one of float32, bf16, int8"):
         net.plan(precision="int4")
-    with pytest.raises(darkpy.UsageError, match="needs a calibration"):
-        net.plan(precision="int8")
+    if narrow_products("uint8"):  # elsewhere it computes in float32, and says so
+        with pytest.raises(darkpy.UsageError, match="needs a calibration"):
+            net.plan(precision="int8")
     for memory in (0, -1, float("nan")):
         with pytest.raises(darkpy.UsageError, match="memory"):
             net.plan(memory=memory)

@@ -168,6 +168,7 @@ def together(program: Executable, calls: list[Any], times: int, threads: int = 1
     sequence = Sequence([call.parts for call in calls] * times)
 
     def run() -> Executable:
+        jit.set_threads(threads)
         sequence.run(threads)
         return program
 
@@ -258,7 +259,6 @@ def kernels(seconds: float) -> list[dict[str, Any]]:
         threads = jit.threads_allowed()
         if threads > 1:
             program, calls = layer.plan(True)
-            jit.set_threads(threads)
             spent = by_turns({"one": together(program, calls, TIMES), "all": together(program, calls, TIMES, threads)},
                              seconds / 2)
             row["threads"] = {"count": threads, "gain": spent["one"] / spent["all"]}

@@ -130,7 +130,8 @@ def _emit_counts(e: EmitBits, shape: Shape, links: Any, n: Any, offsets: Any, a:
                     for v in range(vectors):
                         one, other, parity = (e.b.xor(x[i], w[i][v]) for i in range(3))
                         ones.append(e.ones(e.b.xor(parity, e.b.and_(one, other))))
-                keep = shape.words and len(ones) > 1  # in pairs they leave no unit of a Zen 4 idle: 3 % faster
+                # in pairs they leave no unit of a Zen 4 idle: 3 % faster
+                keep = COUNTS_WORDS and shape.words and len(ones) > 1
                 ones = e.together(ones) if keep else ones
                 sums = [e.b.add(count, new) for count, new in zip(counts[pair], ones, strict=True)]
                 counts[pair] = e.together(sums) if keep else sums

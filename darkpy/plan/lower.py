@@ -304,13 +304,11 @@ class Lowering:
         return True
 
     def pairs(self, value: Value) -> Step | None:
-        """The max pool of 2x2 pixels that alone reads a value, unless it may work on bits."""
+        """The max pool of 2x2 pixels that alone reads a value."""
         pool = self.follower(value, "maxpool")
         if pool is None or pool.kw != {"size": 2, "stride": (2, 2), "pad": pool.kw["pad"]} or pool.kw["pad"] > 1:
             return None
-        if value.shape[2] % 2 or value.shape[3] % 2 or self.follower(pool.outs[0], "batchnorm", "quantize"):
-            return None
-        return pool
+        return None if value.shape[2] % 2 or value.shape[3] % 2 else pool
 
     @staticmethod
     def pools(step: Step) -> bool:

@@ -49,7 +49,7 @@ class RegionHead(FromBlocked):
         calls = super().bind(memory)
         n, c, h, w = self.out.shape
         if len(self.groups):
-            pieces = -(-h * w // heads.PIECE)
+            pieces = -(-h * w // LANES)
             slots = arguments(memory.array(self.out).ctypes.data, self.entries, h * w, self.first,
                               self.groups.ctypes.data, len(self.groups))
             calls.append(Call(n * c // self.entries * pieces, heads.softmax_groups(), slots, (self.groups,)))

@@ -80,6 +80,8 @@ TABLE = [  # op, shapes of its arrays, its other arguments
     ("yolo_activate", [(2, 14, 3, 4)], {"anchors": 2, "classes": 2, "scale_x_y": 1.1}),
     ("region_activate", [(2, 14, 3, 4)],
      {"anchors": 2, "coords": 4, "classes": 2, "softmax_classes": True, "background": False}),
+    ("region_activate", [(2, 30, 5, 7)],  # more pixels than a vector has lanes
+     {"anchors": 2, "coords": 4, "classes": 10, "softmax_classes": False, "background": True, "groups": (3, 7)}),
     ("softmax_loss", [ROWS, ROWS], {"masked": True}),
     ("logistic_loss", [ROWS, ROWS], {}),
     *[("cost_loss", [ROWS, ROWS], {"kind": kind, "noobj": 0.5, "thresh": 0.1, "smooth": 0.1})

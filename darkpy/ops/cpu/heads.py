@@ -5,15 +5,16 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import carray
+from numba import types
 
-from darkpy.jit import njit, prange
-from darkpy.ops.cpu.tasks import floats, get_word, ints, task
+from darkpy.jit import intrinsic, njit, prange
+from darkpy.ops.cpu.functions import Functions
+from darkpy.ops.cpu.tasks import arguments, get_word, ints, run, task
+from darkpy.ops.cpu.vector import LANES
 
 LOG2_E = np.float32(1 / math.log(2))
 LN2_HIGH, LN2_LOW = np.float32(0.693359375), np.float32(math.log(2) - 0.693359375)  # the first has few digits: exact n*
 LOWEST, HIGHEST = np.float32(-87), np.float32(88)  # where exp leaves the normal numbers
-PIECE = 128  # pixels of a map a thread takes at a time
 SERIES = tuple(np.float32(1 / math.factorial(k)) for k in range(8))
 
 
@@ -50,30 +51,36 @@ def affine(y, x, factor, shift):
         y[i] = factor * x[i] + shift
 
 
-@njit
-def softmax(y, x, start, stop, a, b, highest, total):
-    """Softmax over the entries start to stop of x (entries, n), for its columns a to b; highest, total are scratch.
+@intrinsic
+def softmax_columns(context, address, row, rows, columns):
+    """Softmax, in place, over each of the first `columns` of a matrix of `rows` rows, `row` bytes apart; at most 16
+    columns are done, however many there are."""
 
-    Each row is taken as a vector by itself: of a slice along two axes the compiler does not know that it is contiguous.
-    """
-    highest[:] = x[start, a:b]
-    total[:] = 0
-    for k in range(start + 1, stop):
-        row = x[k, a:b]
-        for i in range(row.size):
-            highest[i] = row[i] if row[i] > highest[i] else highest[i]
-    for k in range(start, stop):
-        row, out = x[k, a:b], y[k, a:b]
-        for i in range(row.size):
-            e = exp(row[i] - highest[i])
-            out[i] = e
-            total[i] += e
-    for i in range(total.size):
-        total[i] = np.float32(1) / total[i]
-    for k in range(start, stop):
-        out = y[k, a:b]
-        for i in range(out.size):
-            out[i] *= total[i]
+    def generate(cx, builder, _, args):
+        address, row, rows, columns = args
+        f = Functions(builder)
+        mask, one = f.below(columns), f.constant(1)
+
+        def at(k: Any) -> Any:
+            return builder.add(address, builder.mul(k, row))
+
+        def power(k: Any, total: list[Any]) -> list[Any]:
+            y = f.exp(builder.fsub(f.load_some(at(k), mask), highest))
+            f.store_some(y, at(k), mask)
+            return [builder.fadd(total[0], y)]
+
+        def scale(k: Any, _: list[Any]) -> list[Any]:
+            f.store_some(builder.fmul(f.load_some(at(k), mask), share), at(k), mask)
+            return []
+
+        (highest,) = f.loop(rows, [f.load_some(address, mask)], lambda k, best: [
+            f.larger(f.load_some(at(k), mask), best[0])])
+        (total,) = f.loop(rows, [f.constant(0)], power)
+        share = builder.fdiv(one, total)
+        f.loop(rows, [], scale)
+        return cx.get_dummy_value()
+
+    return types.void(*[types.int64] * 4), generate
 
 
 @njit(parallel=True)
@@ -98,35 +105,14 @@ def yolo_activate(y, x, *, anchors, classes, scale_x_y=1.0, new_coords=False):
 
 
 @njit(parallel=True)
-def _region(y, x, coords, first, groups):
-    """y, x (N*anchors, entries, H*W): groups of entries from `first` on go through a softmax each, the entries before
-    it through the logistic, but for w and h.  Some pixels of the map are one thread's piece of work."""
-    n, _, size = x.shape
-    one, zero = np.float32(1), np.float32(0)
-    pieces = (size + PIECE - 1) // PIECE
-    for p in prange(n * pieces):
-        i, a = p // pieces, p % pieces * PIECE
-        b = min(a + PIECE, size)
-        highest, total = np.empty(b - a, np.float32), np.empty(b - a, np.float32)
-        for entry in range(first):
-            if entry == 2 or entry == 3:
-                affine(y[i, entry, a:b], x[i, entry, a:b], one, zero)
-            else:
-                logistic(y[i, entry, a:b], x[i, entry, a:b], one, zero)
-        start = first
-        for count in groups:
-            softmax(y[i], x[i], start, start + count, a, b, highest, total)
-            start += count
-
-
-@njit(parallel=True)
-def _region_logistic(y, x, raw):
-    """y, x (N*anchors, entries, H*W): logistic but for w, h and, if it is not 0, the entry `raw`."""
+def _region(y, x, background, first):
+    """y, x (N*anchors, entries, H*W): logistic but for w, h, the entry `background` (0: none) and those from `first`
+    on, which are copied."""
     n, entries, _ = x.shape
     one, zero = np.float32(1), np.float32(0)
     for piece in prange(n * entries):
         i, entry = piece // entries, piece % entries
-        if entry == 2 or entry == 3 or (raw and entry == raw):
+        if entry == 2 or entry == 3 or entry >= first or (background and entry == background):
             affine(y[i, entry], x[i, entry], one, zero)
         else:
             logistic(y[i, entry], x[i, entry], one, zero)
@@ -134,22 +120,19 @@ def _region_logistic(y, x, raw):
 
 @cache
 def softmax_groups() -> Any:
-    """Task of plans: softmax in place over each group of entries, for up to PIECE pixels of an anchor: address of
-    y (N*anchors, entries, pixels); entries; pixels; first entry of the first group; address of the groups' sizes, and
-    how many."""
+    """Task: softmax in place over each group of entries, for 16 pixels of an anchor: address of y (N*anchors, entries,
+    pixels); entries; pixels; first entry of the first group; address of the groups' sizes, and how many."""
 
     @task
     def softmax_groups(t, thread, p):
         y, entries, size, start, groups, count = ints(p, 0, 6)
-        pieces = (size + PIECE - 1) // PIECE
-        i, a = t // pieces, t % pieces * PIECE
-        b = min(a + PIECE, size)
-        highest, total = np.empty(b - a, np.float32), np.empty(b - a, np.float32)
-        planes = carray(floats(y + i * entries * size * 4), (entries, size))
+        pieces = (size + LANES - 1) // LANES
+        i, a = t // pieces, t % pieces * LANES
+        column = y + (i * entries * size + a) * 4
         for g in range(count):
-            stop = start + get_word(groups + g * 8)
-            softmax(planes, planes, start, stop, a, b, highest, total)
-            start = stop
+            rows = get_word(groups + g * 8)
+            softmax_columns(column + start * size * 4, size * 4, rows, size - a)
+            start += rows
 
     return softmax_groups
 
@@ -157,13 +140,16 @@ def softmax_groups() -> Any:
 def region_activate(y, x, *, anchors, coords, classes, softmax_classes, background, groups=()):
     n, _, h, w = x.shape
     entries = coords + 1 + classes
-    shape = (n * anchors, entries, h * w)
+    size = h * w
+    shape = (n * anchors, entries, size)
+    first, sizes = entries, np.zeros(0, np.int64)
     if groups or softmax_classes:
         first = coords if background and softmax_classes else coords + 1
         sizes = np.array(groups or (entries - first,), np.int64)
-        _region(y.reshape(shape), x.reshape(shape), coords, first, sizes)
-    else:
-        _region_logistic(y.reshape(shape), x.reshape(shape), coords if background else 0)
+    _region(y.reshape(shape), x.reshape(shape), coords if background else 0, first)
+    if len(sizes):
+        slots = arguments(y.ctypes.data, entries, size, first, sizes.ctypes.data, len(sizes))
+        run(n * anchors * -(-size // LANES), softmax_groups().address, slots.ctypes.data)
 
 
 KERNELS = {"yolo_activate": yolo_activate, "region_activate": region_activate}

@@ -114,16 +114,6 @@ def get_word(context, address):
 
 
 @intrinsic
-def floats(context, address):
-    """Pointer to the floats at an address."""
-
-    def generate(cx, builder, _, args):
-        return builder.inttoptr(args[0], F32.as_pointer())
-
-    return types.CPointer(types.float32)(types.int64), generate
-
-
-@intrinsic
 def call(context, address, args):
     """The C function at an address, with a tuple of int64 and float32 arguments and without result."""
     kinds = [F32 if isinstance(kind, types.Float) else I64 for kind in args]

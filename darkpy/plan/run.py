@@ -49,6 +49,7 @@ class Executable:
         self.calls = [call for _, call in bound]
         self.step_of = [step for step, _ in bound]  # the step each call came from
         self.stretches = stretches(self.calls)
+        self.input_slots = self.find_input()
 
     def bind(self, step: Step | Kernel) -> Seq[Any]:
         """Functions without arguments that run the step; none for views, which are made here once."""
@@ -74,6 +75,15 @@ class Executable:
 
         return [plain]
 
+    def find_input(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Arguments that are the input's address, if only kernels read it: a call then needs no copy of its input."""
+        x, address = self.program.input, self.arrays[self.program.input].ctypes.data
+        readers = [step for step in self.program.steps if x in step.inputs()]
+        if x in self.program.outputs or not all(isinstance(step, Kernel) for step in readers):
+            return []
+        return [(call.slots, np.flatnonzero(call.slots == address)) for step, call in
+                zip(self.step_of, self.calls, strict=True) if step in readers]
+
     def array(self, value: Value) -> np.ndarray:
         return self.arrays[value]
 
@@ -83,7 +93,12 @@ class Executable:
 
     def __call__(self, x: np.ndarray, threads: int | None = None) -> list[np.ndarray]:
         threads = threads or jit.threads_allowed()
-        self.arrays[self.program.input][...] = x
+        x = np.ascontiguousarray(x, np.float32)
+        if self.input_slots:
+            for slots, at in self.input_slots:
+                slots[at] = x.ctypes.data
+        else:
+            self.arrays[self.program.input][...] = x
         with np.errstate(all="ignore"):
             for stretch in self.stretches:
                 if isinstance(stretch, Sequence):

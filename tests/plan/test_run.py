@@ -54,6 +54,22 @@ def test_input():
             plan(wrong)
 
 
+@pytest.mark.parametrize("text", [nets.conv(20, 3), nets.conv(20, 5), nets.conv(20, 3) + nets.section(
+    "route", layers="-1") + nets.section("connected", output=3), nets.section("connected", output=3)])
+def test_input_is_read_where_it_lies(text):
+    """Inputs at other addresses, one gone before the next comes, none changed."""
+    net = harness.net_of(text)
+    plan = net.plan()
+    for seed in range(3):
+        x = harness.images(net, 2, seed)
+        kept = x.copy()
+        assert harness.worst(plan(x), harness.outputs(net, x, exact=True)) <= harness.LIMIT
+        np.testing.assert_array_equal(x, kept)
+        x[...] = np.nan
+        del x
+        assert harness.worst(plan(kept), harness.outputs(net, kept, exact=True)) <= harness.LIMIT
+
+
 def test_results_are_the_callers_own():
     net = harness.net_of(nets.conv(3))
     plan = net.plan()

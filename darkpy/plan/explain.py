@@ -19,6 +19,7 @@ from darkpy.plan.convolution import Depthwise, Direct
 from darkpy.plan.kernels import Kernel
 from darkpy.plan.lower import lower
 from darkpy.plan.memory import size_of
+from darkpy.plan.stem import Stem
 from darkpy.plan.trace import Program, Step, Value
 from darkpy.plan.winograd import Winograd
 
@@ -62,13 +63,14 @@ class Explanation:
         return sum(step.seconds for step in self.steps)
 
     def __str__(self) -> str:
-        lines = [f"{'layer':>5}  {'algorithm':<28}{'output':<20}"
+        wide = max(len(s.algorithm) for s in self.steps) + 2
+        lines = [f"{'layer':>5}  {'algorithm':<{wide}}{'output':<20}"
                  f"{'GFLOP':>8}{'ms':>9}{'share':>7}{'GFLOP/s':>9}{'peak':>6}"]
         for s in self.steps:
             rate = s.flops / s.seconds if s.seconds else 0.0
             speed = f"{rate / 1e9:>9.1f}{100 * rate / self.peak:>5.0f}%" if s.flops else ""
             layer = s.layer if s.layer >= 0 else ""
-            lines.append(f"{layer:>5}  {s.algorithm:<28}{'x'.join(map(str, s.shape)):<20}{s.flops / 1e9:>8.3f}"
+            lines.append(f"{layer:>5}  {s.algorithm:<{wide}}{'x'.join(map(str, s.shape)):<20}{s.flops / 1e9:>8.3f}"
                          f"{1e3 * s.seconds:>9.3f}{100 * s.seconds / self.seconds:>6.1f}%{speed}".rstrip())
         flops = sum(step.flops for step in self.steps)
         lines.append(f"{len(self.steps)} steps, {1e3 * self.seconds:.2f} ms, {flops / 1e9:.3f} GFLOP, "
@@ -103,7 +105,7 @@ def explain(plan: Plan, batch: int = 1, passes: int = 5) -> Explanation:
         if id(step) in seconds:
             kernel = isinstance(step, Kernel)
             packed += step.weight_bytes if kernel else 0
-            raw += 4 * step.conv.weights.size if isinstance(step, (Direct, Depthwise, Winograd, Xnor)) else 0
+            raw += 4 * step.conv.weights.size if isinstance(step, (Direct, Depthwise, Stem, Winograd, Xnor)) else 0
             maps = [*step.inputs(), *step.outs[:1]]
             nbytes = sum(map(size_of, maps)) + (step.weight_bytes if kernel else 0)
             steps.append(StepTime(step.layer, step.algorithm if kernel else step.op,

@@ -20,6 +20,7 @@ from darkpy.plan.binary import InputScales, Limits, OneBit, PackSigns, PoolBits,
 from darkpy.plan.blocked import FLOAT, LANES, Bits, Blocked, Form
 from darkpy.plan.convolution import Conv, Packed
 from darkpy.plan.narrow import Forms
+from darkpy.plan.stem import Stem
 from darkpy.plan.trace import Program, Scaled, Step, Value
 
 Packs = dict[tuple[int, int], Packed]  # by layer, and number of the convolution in it
@@ -132,7 +133,9 @@ class Lowering:
             conv.pooled = True
             value = self.absorb(pool)
         kernel: kernels.Kernel
-        if planar:
+        if planar and Stem.suits(conv, x, residual):
+            kernel = Stem(conv, x, self.new_map(value, form))
+        elif planar:
             kernel = convolution.Direct(conv, self.padded(x, conv, step), self.new_map(value, form), extra, planar=True)
         else:
             source = self.as_map(x, step.layer, choice.form(self.forms.of(x)))

@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any
 
-from darkpy.ops.cpu import bitmaps, bits, blocked, direct, functions, transforms, winograd
+from darkpy.ops.cpu import bitmaps, bits, blocked, direct, functions, heads, stem, transforms, winograd
 from darkpy.ops.cpu.tile import DEPTH, ROWS, VECTORS, Shape, tile_function
 from darkpy.plan.choose import FRESH, TILES
 
 PLAIN = (direct.direct, direct.pack_task, winograd.by_tiles, winograd.by_filters, winograd.by_fresh_filters,
          winograd.pack_task, blocked.activate, blocked.add, blocked.copy, blocked.from_blocked, blocked.maxpool,
          blocked.pad_planar, blocked.to_blocked, blocked.upsample, bitmaps.box_means, bitmaps.chain,
-         bitmaps.mean_sizes, bitmaps.pack_signs, bitmaps.pool_bits, bits.xnor)
+         bitmaps.mean_sizes, bitmaps.pack_signs, bitmaps.pool_bits, bits.xnor, heads.softmax_groups, stem.stem)
 TYPES: dict[Any, int] = {winograd.pack_task: 1, blocked.maxpool: 1, blocked.copy: 2, blocked.upsample: 2}  # they take
 
 
@@ -44,6 +44,8 @@ def variants() -> Iterator[tuple[str, Callable[..., Any], tuple[Any, ...]]]:
     yield group, transforms.tile_transforms, (4, 1, *["float32"] * 3)
     for tile, vectors in product(FRESH, sorted({1, VECTORS})):
         yield group, transforms.fresh_weights, (tile, 0, vectors)
+    for pooled in (0, 1):
+        yield group, stem.rows_function, (pooled, "float32")
     for function in PLAIN:
         yield "other layers", function, ("float32",) * TYPES.get(function, 0)
     for kind in functions.FUNCTIONS:

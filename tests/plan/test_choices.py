@@ -58,5 +58,6 @@ def test_pools_of_what_was_just_computed(tile, kind, monkeypatch):
         x = harness.images(net, n) - 0.5
         assert harness.worst(plan(x), harness.outputs(net, x, exact=True)) <= harness.LIMIT
     told = [step.algorithm for step in plan.explain(passes=1).steps]
-    assert sum("pool" in a for a in told) == 2 and told.count("direct 3x3, pool") == (2 if tile == 0 else 1)
+    assert sum("pool" in a for a in told) == 2
+    assert told.count("direct 3x3, pool") == (tile == 0) + (kind == "mish")  # of leaky the first goes by rows
     assert ("max pool" in told) == (tile == 3)

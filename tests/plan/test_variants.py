@@ -6,7 +6,7 @@ import pytest
 
 from darkpy.build import read
 from darkpy.network import Network
-from darkpy.ops.cpu import bitmaps, bits, blocked, direct, transforms, winograd
+from darkpy.ops.cpu import bitmaps, bits, blocked, direct, heads, stem, transforms, winograd
 from darkpy.plan import binary, convolution
 from darkpy.plan import winograd as winograd_plan
 from darkpy.plan.variants import PLAIN, variants
@@ -28,6 +28,7 @@ def test_plans_ask_for_nothing_else(name, monkeypatch):
 
     for module in (convolution, winograd_plan):
         monkeypatch.setattr(module, "tile_function", recorded(module.tile_function))
+    monkeypatch.setattr(stem, "rows_function", recorded(stem.rows_function))
     monkeypatch.setattr(binary, "bit_tiles", recorded(binary.bit_tiles))
     for function in (transforms.tile_transforms, transforms.fresh_weights):
         monkeypatch.setattr(transforms, function.__name__, recorded(function))
@@ -36,6 +37,6 @@ def test_plans_ask_for_nothing_else(name, monkeypatch):
 
 
 def test_no_kernel_is_forgotten():
-    made = {f for module in (bitmaps, bits, blocked, direct, winograd) for f in vars(module).values()
+    made = {f for module in (bitmaps, bits, blocked, direct, heads, stem, winograd) for f in vars(module).values()
             if hasattr(f, "cache_info") and f.__module__ == module.__name__ and isinstance(f.__wrapped__, FunctionType)}
-    assert made - {bits.bit_tiles, bits.spread} == set(PLAIN)
+    assert made - {bits.bit_tiles, bits.spread, stem.rows_function} == set(PLAIN)

@@ -1,0 +1,85 @@
+"""The kernel of a first 3x3 convolution: odd sizes, borders, pools, activations, several images, other types."""
+
+import numpy as np
+import pytest
+
+from darkpy.ops.cpu.stem import pack
+from tests.plan import harness
+from tests.plan.nets import conv, section
+
+BY_ROWS = "winograd F(4) by rows"
+SIZES = [(2, 2), (3, 5), (13, 9), (8, 64), (6, 70), (33, 130)]
+
+
+def text_of(filters=20, activation="leaky", padding=1, pool=False) -> str:
+    text = conv(filters, 3, activation, pad=0, padding=padding, batch_normalize=1)
+    return text + (section("maxpool", size=2, stride=2) if pool else "") + conv(8)
+
+
+def algorithms(plan) -> list[str]:
+    return [step.algorithm for step in plan.explain(passes=1).steps]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("pool", [False, True])
+def test_sizes(size, pool):
+    for channels, filters, n in ((3, 20, 2), (4, 32, 1), (7, 5, 3)):
+        net = harness.net_of(text_of(filters, pool=pool), channels=channels, height=size[0], width=size[1])
+        x = harness.images(net, n) - 0.5
+        plan = net.plan()
+        assert harness.worst(plan(x), harness.outputs(net, x, exact=True)) < harness.LIMIT
+        fused = pool and size[0] % 2 == size[1] % 2 == 0
+        assert algorithms(plan)[0] == BY_ROWS + (", pool" if fused else "")
+
+
+@pytest.mark.parametrize("padding", [0, 1, 2])
+@pytest.mark.parametrize("activation", ["linear", "relu", "mish", "logistic"])
+def test_borders_and_activations(padding, activation):
+    for pool in (False, True):
+        net = harness.net_of(text_of(16, activation, padding, pool), height=12, width=18)
+        x = harness.images(net, 2) - 0.5
+        plan = net.plan()
+        assert harness.worst(plan(x), harness.outputs(net, x, exact=True)) < harness.LIMIT
+        assert algorithms(plan)[0].startswith(BY_ROWS if activation in ("linear", "relu") or not pool else "pad")
+
+
+@pytest.mark.parametrize("text", [text_of() + section("shortcut", from_=-1), conv(16, 3, stride=2) + conv(8),
+                                  conv(16, 5) + conv(8), conv(16, 3, dilation=2) + conv(8)])
+def test_others_are_direct(text):
+    net = harness.net_of(text)
+    x = harness.images(net, 1)
+    assert harness.worst(net.plan()(x), harness.outputs(net, x, exact=True)) < harness.LIMIT
+
+
+def test_threads_agree():
+    """Each band of rows transforms the rows above it anew."""
+    net = harness.net_of(text_of(), height=50, width=40)
+    x = harness.images(net, 1)
+    one, two = (net.plan(threads=threads)(x)[0] for threads in (1, 2))
+    np.testing.assert_array_equal(one, two)
+
+
+def test_a_missing_number_stays_near():
+    """NaN in one pixel reaches no tile that does not see it."""
+    net = harness.net_of(text_of(), height=20, width=200)
+    x = harness.images(net, 1)
+    clean = net.plan()(x)[0]
+    x[0, 1, 10, 100] = np.nan
+    with np.errstate(all="ignore"):
+        hit = np.isnan(net.plan()(x)[0]).any((0, 1))
+    assert hit[9:12, 99:102].all() and not hit[:8].any() and not hit[13:].any()
+    assert not hit[:, :92].any() and not hit[:, 108:].any()
+    x[0, 1, 10, 100] = 0
+    assert np.isfinite(clean).all()
+
+
+def test_weights():
+    """A row of weights 0 1 0 gives the values of its polynomial at the points, over their denominators; unused filters
+    are zero."""
+    w = np.zeros((3, 2, 3, 3), np.float32)
+    w[1, 0, 2, 1] = 2
+    packed = pack(w, np.array([1, 3, 1], np.float32))
+    assert packed.shape == (1, 2, 3, 6, 16)
+    assert set(zip(*(axis.tolist() for axis in np.nonzero(packed)), strict=True)) == {
+        (0, 0, 2, k, 1) for k in (1, 2, 3, 4)}
+    assert packed[0, 0, 2, 1, 1] == -packed[0, 0, 2, 2, 1]

@@ -12,10 +12,10 @@ from darkpy.ops.cpu import bitmaps, bits
 from darkpy.ops.cpu.bitmaps import HALF, PIXEL
 from darkpy.ops.cpu.bits import Shape, bit_tiles
 from darkpy.ops.cpu.tasks import arguments
-from darkpy.ops.cpu.tile import DEPTH, rows_for
+from darkpy.ops.cpu.tile import rows_for
 from darkpy.ops.signs import Signs
 from darkpy.plan.blocked import LANES, Bits, Blocked
-from darkpy.plan.convolution import Conv, Direct, Packed, Part, aligned, padded, shifted, spans
+from darkpy.plan.convolution import Conv, Packed, Part, aligned, padded, shifted, spans
 from darkpy.plan.kernels import Call, Kernel
 from darkpy.plan.trace import Scaled, Step, Value
 
@@ -266,37 +266,6 @@ class Xnor(Kernel):
         parts = 4 * threads_allowed() if threads_allowed() > 1 else 1
         groups = min(count, -(-parts // n))
         return max(1, min(oh, -(-parts // (n * groups)))), groups
-
-
-class OneBit(Direct):
-    """Direct convolution of floats with binary weights, which are kept as bits: each thread unpacks those of a block
-    of filters before it walks the rows."""
-
-    positive: Any = None  # which weights are, until they are packed
-
-    def __init__(self, conv: Conv, x: Blocked, out: Blocked, residual: Blocked | None):
-        if not conv.packed.parts:
-            conv.packed.scale = conv.weights.factor * conv.factor
-            self.positive = conv.weights.positive()
-        super().__init__(conv, x, out, residual)
-        self.positive = None
-        self.algorithm += ", 1 bit"
-        self.scale = padded(self.packed.scale, out.blocks)
-        self.panel = max(part.weights[0].size * LANES * 4 for part in self.packed.parts)
-        self.need_scratch(threads_allowed() * self.panel)
-
-    def pack(self, first: int, count: int, vectors: int) -> Part:
-        """Bits (blocks, K*K, groups of channels, 4, vectors) of 16 filters each."""
-        f, c, k, _ = self.conv.weights.shape
-        wide = np.zeros((count * vectors * LANES, k * k, -(-c // DEPTH) * DEPTH), bool)
-        some = self.positive[first * LANES : (first + count * vectors) * LANES]
-        wide[: len(some), :, :c] = some.reshape(len(some), c, k * k).transpose(0, 2, 1)
-        lanes = np.ascontiguousarray(wide.reshape(count, vectors, LANES, k * k, -1, DEPTH).transpose(0, 3, 4, 5, 1, 2))
-        return Part(first, count, vectors, np.packbits(lanes, axis=-1, bitorder="little").view("<u2")[..., 0])
-
-    def unpacking(self, memory: Any, first: int, packed: np.ndarray, vectors: int) -> tuple[int, ...]:
-        return (bits.spread(vectors).address, memory.array(self.scratch).ctypes.data, self.panel,
-                self.scale.ctypes.data + first * LANES * 4, packed[0].size // vectors)
 
 
 def halves_of(halves: int) -> int:

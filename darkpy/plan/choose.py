@@ -30,6 +30,7 @@ BANDWIDTH = 25e9  # bytes per second of weights streamed from memory, by all thr
 TILES = (6, 4, 3, 2)  # with packed weights F(5) is never the best
 NARROW_TILES = (2,)  # with products of bfloat16: F(3) triples the error of a direct convolution, F(4) has six times
 RAW_TIMES = 2.5  # default budget: so many times the raw weights
+EXPANDED = 4 << 20  # bytes of weights that a layer transforms from bits at the beginning of each call, at most
 LONGEST = (1 << 31) // (255 * 127)  # sum of products of uint8 and int8 that an int32 holds for certain
 
 
@@ -93,6 +94,18 @@ def choices(x: tuple[int, ...], w: tuple[int, ...], y: tuple[int, ...], kw: dict
                 transforms = vectors * each + FRESH[m] * c * -(-f // LANES)
                 found.append(Choice(m, estimate(products, transforms, raw), raw, fresh=True))
     return sorted(found, key=lambda choice: choice.seconds)
+
+
+def one_bit(x: tuple[int, ...], w: tuple[int, ...], y: tuple[int, ...], kw: dict[str, Any]) -> Choice:
+    """The fastest choice where weights are kept as bits: those with packed floats take time to make them first."""
+
+    def seconds(choice: Choice) -> float:
+        again = choice.tile and not choice.fresh
+        vectors = w[1] * -(-w[0] // LANES)
+        return choice.seconds + (max(FRESH.values()) * vectors / threads_allowed() if again else 0)
+
+    found = choices(x, w, y, kw)
+    return min((c for c in found if c.fresh or not c.tile or c.nbytes <= EXPANDED), key=seconds)
 
 
 def select(program: Program, forms: Forms, memory: float = RAW_TIMES) -> dict[int, Choice]:

@@ -15,8 +15,8 @@ from darkpy.ops.cpu.bitmaps import HALF
 from darkpy.ops.cpu.functions import FUNCTIONS, NOT_AT_ZERO
 from darkpy.ops.signs import Signs
 from darkpy.ops.spec import SLOPES, Shape
-from darkpy.plan import choose, convolution, heads, kernels, passes
-from darkpy.plan.binary import InputScales, Limits, OneBit, PackSigns, PoolBits, Xnor, stays_binary, takes_bits
+from darkpy.plan import choose, convolution, heads, kernels, one_bit, passes
+from darkpy.plan.binary import InputScales, Limits, PackSigns, PoolBits, Xnor, stays_binary, takes_bits
 from darkpy.plan.blocked import FLOAT, LANES, Bits, Blocked, Form
 from darkpy.plan.convolution import Conv, Packed
 from darkpy.plan.narrow import Forms
@@ -120,7 +120,7 @@ class Lowering:
         value, residual = self.epilogue(conv, value)
         if isinstance(weights, Signs):
             extra = self.as_map(residual, step.layer) if residual is not None else None
-            self.binary(conv, x, value, extra, factors)
+            self.binary(conv, step, value, extra, factors)
             step.args = (x,)
             return True
         choice = conv.packed.choice = conv.packed.choice or self.choices[id(step)]
@@ -153,15 +153,21 @@ class Lowering:
 
     # -- bits: what exists only to be asked for its sign -----------------------------------------------------------
 
-    def binary(self, conv: Conv, x: Value, value: Value, residual: Blocked | None, factors: Value | None) -> None:
+    def binary(self, conv: Conv, step: Step, value: Value, residual: Blocked | None, factors: Value | None) -> None:
         """A convolution with binary weights, of bits or of floats; of bits to bits where only the signs of its result,
         or of its pooled result, are read."""
+        x = step.args[0]
         pool = self.follower(value, "maxpool")
         pool = pool if pool and self.pools(pool) else None
         last = pool.outs[0] if pool else value
         found = self.signs_from(self.follower(last, "batchnorm", "quantize"))
         if x not in self.bits:
-            self.steps.append(OneBit(conv, self.as_map(x, conv.layer), self.new_map(value), residual))
+            choice = conv.packed.choice = conv.packed.choice or choose.one_bit(
+                x.shape, conv.weights.shape, step.outs[0].shape, step.kw)
+            if choice.tile and choice.pools and residual is None and (pair := self.pairs(value)):
+                conv.pooled = True
+                value = self.absorb(pair)
+            self.steps.append(one_bit.kernel(conv, choice, self.as_map(x, conv.layer), self.new_map(value), residual))
         elif found and residual is None and value.shape[1] % HALF == 0:
             limits, chain = found
             out = Bits(value.shape, value.name, limits.flipped)

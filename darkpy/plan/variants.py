@@ -15,8 +15,8 @@ from darkpy.ops.cpu.tile import DEPTH, ROWS, VECTORS, Shape, tile_function
 from darkpy.plan.choose import FRESH, TILES
 
 PLAIN = (direct.direct, direct.pack_task, winograd.by_tiles, winograd.by_filters, winograd.by_fresh_filters,
-         winograd.pack_task, blocked.activate, blocked.add, blocked.copy, blocked.from_blocked, blocked.maxpool,
-         blocked.pad_planar, blocked.to_blocked, blocked.upsample, bitmaps.box_means, bitmaps.chain,
+         winograd.expand, winograd.pack_task, blocked.activate, blocked.add, blocked.copy, blocked.from_blocked,
+         blocked.maxpool, blocked.pad_planar, blocked.to_blocked, blocked.upsample, bitmaps.box_means, bitmaps.chain,
          bitmaps.mean_sizes, bitmaps.pack_signs, bitmaps.pool_bits, bits.xnor, heads.softmax_groups, stem.stem)
 TYPES: dict[Any, int] = {winograd.pack_task: 1, blocked.maxpool: 1, blocked.copy: 2, blocked.upsample: 2}  # they take
 
@@ -43,7 +43,9 @@ def variants() -> Iterator[tuple[str, Callable[..., Any], tuple[Any, ...]]]:
         yield group, transforms.tile_transforms, (tile, 0, *["float32"] * 3)
     yield group, transforms.tile_transforms, (4, 1, *["float32"] * 3)
     for tile, vectors in product(FRESH, sorted({1, VECTORS})):
-        yield group, transforms.fresh_weights, (tile, 0, vectors)
+        yield group, transforms.fresh_weights, (tile, 0, vectors, 0)
+    for (tile, strided), vectors in product([*((m, 0) for m in {*TILES, *FRESH}), (4, 1)], sorted({1, VECTORS})):
+        yield "binary weights", transforms.fresh_weights, (tile, strided, vectors, 1)
     for pooled in (0, 1):
         yield group, stem.rows_function, (pooled, "float32")
     for function in PLAIN:

@@ -33,6 +33,9 @@ class Winograd(Kernel):
     """Winograd's algorithm F(m x m, 3 x 3), with stride 1 or 2; `fresh`: weights are transformed in each call; `kind`:
     the type of the products.  Maps are floats of any type; the residual has that of the output."""
 
+    unit = PIXEL  # bytes of a vector of untransformed weights,
+    signs = 0  # and whether they are bits
+
     def __init__(self, conv: Conv, x: Blocked, out: Blocked, residual: Blocked | None, m: int, fresh: bool = False,
                  kind: str = "float32"):
         super().__init__(conv.layer, [x, residual] if residual else [x], out)
@@ -94,6 +97,16 @@ class Winograd(Kernel):
         winograd.pack(np.ascontiguousarray(conv.weights[some]), conv.factor[some], self.scheme, packed, self.kind)
         return Part(first, count, vectors, packed)
 
+    def transform(self, vectors: int) -> int:
+        """Address of the function that transforms blocks of so many vectors of filters."""
+        return int(transforms.fresh_weights(self.m, int(self.strided), vectors, self.signs).address)
+
+    def prepare(self, memory: Any, part: Part) -> tuple[int, int, int, list[Call]]:
+        """(address of a part's weights, bytes from one position of them to the next, or of a block of untransformed
+        ones; the address of factors, if they are bits; what must run before)."""
+        weights = part.weights
+        return weights.ctypes.data, weights[0].nbytes if self.fresh else weights[0, 0].nbytes, 0, []
+
     def bind(self, memory: Any) -> list[Call]:
         conv, x, y = self.conv, self.reads[0], self.out
         n, (h, w) = y.shape[0], conv.size(y)
@@ -109,21 +122,23 @@ class Winograd(Kernel):
         calls = []
         read_tile, write_tile = transforms.tile_transforms(self.m, int(self.strided), x.form.dtype, self.kind,
                                                            y.form.dtype)
-        for part, (first, count, vectors, packed, *_) in enumerate(self.packed.parts):
+        for part in self.packed.parts:
+            first, count, vectors, packed, *_ = part
+            weights, panel, factors, before = self.prepare(memory, part)
+            calls += before
             tile = tile_function(Shape(rows, vectors, epilogue=0, x=self.kind))
             slots = arguments(
-                packed.ctypes.data, packed[0].nbytes if self.fresh else packed[0, 0].nbytes, offsets.ctypes.data,
-                self.groups, 0, bias.ctypes.data + first * PIXEL, src, shifted(dst, first), shifted(res, first), h, w,
-                n, count, self.input_blocks, self.batch, memory.array(self.scratch).ctypes.data, self.spare, y.border,
-                conv.slope, conv.after, chunks, self.tiles, tile.address, read_tile.address, write_tile.address,
-                vectors, self.m, self.scheme.t, self.m * (2 if self.strided else 1), self.scheme.unique,
-                self.step, self.sum_step, conv.finish,
-                (transforms.fresh_weights(self.m, int(self.strided), vectors).address, self.turn, self.together)
-                if self.fresh else (0, 0, 0), x.pixel, self.pixel, y.pixel, int(conv.pooled))
+                weights, panel, offsets.ctypes.data, self.groups, 0, bias.ctypes.data + first * PIXEL, src,
+                shifted(dst, first), shifted(res, first), h, w, n, count, self.input_blocks, self.batch,
+                memory.array(self.scratch).ctypes.data, self.spare, y.border, conv.slope, conv.after, chunks,
+                self.tiles, tile.address, read_tile.address, write_tile.address, vectors, self.m, self.scheme.t,
+                self.m * (2 if self.strided else 1), self.scheme.unique, self.step, self.sum_step, conv.finish,
+                (self.transform(vectors), self.turn, self.together) if self.fresh else (0, 0, 0), x.pixel, self.pixel,
+                y.pixel, int(conv.pooled), self.unit, factors)
             keep = (bias, offsets, packed)
             if self.by_filters:
                 read, write = winograd.by_filters()
-                if part == 0:  # all parts share the transformed input
+                if first == 0:  # all parts share the transformed input
                     calls.append(Call(self.input_blocks, read, slots, keep))
                 if self.fresh:
                     calls.append(Call(-(-count // self.together), winograd.by_fresh_filters(), slots, keep))

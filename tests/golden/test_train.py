@@ -12,6 +12,7 @@ import pytest
 
 from darkpy.ops import Cpu, reference
 from darkpy.plan import binary
+from darkpy.plan.one_bit import OneBit
 from tests.golden import harness
 from tests.layers import harness as layers
 from tests.shared import SHARED
@@ -241,7 +242,7 @@ def test_where_it_is_wrong_ours_is_the_derivative(name, factor):
 
 
 @pytest.mark.golden
-@pytest.mark.parametrize(("name", "kernel"), [("conv_binary_device", binary.OneBit), ("conv_xnor_device", binary.Xnor),
+@pytest.mark.parametrize(("name", "kernel"), [("conv_binary_device", OneBit), ("conv_xnor_device", binary.Xnor),
                                               ("conv_xnor_cpu", binary.Xnor)])
 def test_binary_layers_through_a_plan(name, kernel, monkeypatch):
     """From bits a plan gives what the original's floats gave, once its statistics are those of the recorded batch."""

@@ -13,8 +13,9 @@ from darkpy.ops import Reference
 from darkpy.ops.cpu import bits
 from darkpy.ops.signs import Signs
 from darkpy.plan import binary
-from darkpy.plan.binary import Limits, OneBit, PackSigns, Xnor
+from darkpy.plan.binary import Limits, PackSigns, Xnor
 from darkpy.plan.lower import lower
+from darkpy.plan.one_bit import OneBitWinograd
 from darkpy.plan.run import Executable
 from darkpy.plan.trace import Program, Step, Value
 from tests.plan import harness
@@ -89,7 +90,7 @@ def test_nothing_is_unpacked_between_binary_layers(words, monkeypatch):
                           "xnor 3x3 to signs", "max pool of signs", "xnor 1x1", "to planar"]
 
 
-@pytest.mark.parametrize("kind, kernel", [("xnor", Xnor), ("binary", OneBit)])
+@pytest.mark.parametrize("kind, kernel", [("xnor", Xnor), ("binary", OneBitWinograd)])
 def test_binary_weights_take_a_bit_each(kind, kernel):
     net = harness.net_of(conv(256, 3) + conv(256, 3, **{kind: 1}))
     x = harness.images(net, 2)

@@ -15,7 +15,7 @@ from tests.shared import ROOT
 KNOWN = {(function.__name__, args) for _, function, args in variants()}
 
 
-@pytest.mark.parametrize("name", ["yolov3-tiny", "yolov2-tiny-voc", "resnet18", "cifar", "tiny"])
+@pytest.mark.parametrize("name", ["yolov3-tiny", "yolov2-tiny-voc", "resnet18", "resnet18-bwn", "cifar", "tiny"])
 def test_plans_ask_for_nothing_else(name, monkeypatch):
     asked = set()
 

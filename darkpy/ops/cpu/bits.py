@@ -35,11 +35,11 @@ from numba import types
 from numba.core import cgutils
 
 from darkpy.jit import intrinsic
-from darkpy.ops.cpu.bitmaps import PIXEL, SHORT, WORD, clear_words, store_signs
+from darkpy.ops.cpu.bitmaps import PIXEL, WORD, clear_words, store_signs
 from darkpy.ops.cpu.direct import clear_edges
 from darkpy.ops.cpu.tasks import call, compiled, ints, number, task
 from darkpy.ops.cpu.tile import WIDE, has
-from darkpy.ops.cpu.vector import BYTES, I8, I32, LANES, VECTOR, Emit
+from darkpy.ops.cpu.vector import BYTES, I8, I32, LANES, SIGNS, VECTOR, Emit
 
 COUNTERS = ir.VectorType(I32, LANES)
 POPCOUNT_CPUS = re.compile(r"avx512vpopcntdq|icelake|sapphirerapids|emeraldrapids|graniterapids|tigerlake|rocketlake|"
@@ -284,11 +284,9 @@ def _spread(context, vectors, target, bits, factors, count):
         minus = [builder.fneg(x) for x in plus]
 
         def turn(i: Any, _: list[Any]) -> list[Any]:
+            source, place = e.scaled(bits, i, SIGNS * number), e.scaled(target, i, BYTES * number)
             for v in range(number):
-                at = e.at(builder.add(bits, builder.mul(i, e.whole(2 * number))), 2 * v)
-                word = builder.load(builder.inttoptr(at, SHORT.as_pointer()))
-                chosen = builder.select(builder.bitcast(word, ir.VectorType(ir.IntType(1), LANES)), plus[v], minus[v])
-                e.store(chosen, e.at(builder.add(target, builder.mul(i, e.whole(number * BYTES))), v * BYTES))
+                e.store(e.choose(e.at(source, SIGNS * v), plus[v], minus[v]), e.at(place, BYTES * v))
             return []
 
         e.loop(count, [], turn)

@@ -24,7 +24,7 @@ from numba import types
 
 from darkpy.jit import intrinsic
 from darkpy.ops.cpu.tasks import compiled
-from darkpy.ops.cpu.vector import BYTES, LANES, SIZES, Emit
+from darkpy.ops.cpu.vector import BYTES, LANES, SIGNS, SIZES, Emit
 
 POINTS = [Fraction(p) for p in (0, 1, -1, 2, -2)] + [Fraction(1, 2), Fraction(-1, 2)]
 Matrix = list[list[Fraction]]
@@ -190,40 +190,47 @@ def _output(context, output, strided, y, source, position, bias, slope, residual
 
 
 @intrinsic(prefer_literal=True)
-def _fresh(context, output, strided, vectors, source, channels, target, position):
+def _fresh(context, output, strided, vectors, signs, source, channels, factors, target, position):
     """G g G' of some channels: weights at `source` (channel, tap, vector) to `target` (position, channel, vector),
-    positions `position` bytes apart."""
+    positions `position` bytes apart.  If `signs`, weights are bits: a filter's factor where they are 1, else its
+    negative."""
     scheme = Scheme(output.literal_value, bool(strided.literal_value))
-    pixel = vectors.literal_value * BYTES
+    number, bits = vectors.literal_value, bool(signs.literal_value)
+    pixel, unit = number * BYTES, SIGNS if bits else BYTES
 
     def generate(cx, builder, _, args):
-        source, channels, target, position = args[3:]
+        source, channels, factors, target, position = args[4:]
         e = Emit(builder)
         g = scheme.taps()
+        plus = [e.load(e.at(factors, v * BYTES)) for v in range(number)] if bits else []
+        minus = [builder.fneg(x) for x in plus]
+
+        def weight(address: Any, v: int) -> Any:
+            return e.choose(address, plus[v], minus[v]) if bits else e.load(address)
 
         def channel(i: Any, _: list[Any]) -> list[Any]:
-            weights, place = e.scaled(source, i, 9 * pixel), e.scaled(target, i, pixel)
-            for v in range(0, pixel, BYTES):
-                w = [[e.load(e.at(weights, (r * 3 + q) * pixel + v)) for r in range(3)] for q in range(3)]
+            weights, place = e.scaled(source, i, 9 * number * unit), e.scaled(target, i, pixel)
+            for v in range(number):
+                w = [[weight(e.at(weights, ((r * 3 + q) * number + v) * unit), v) for r in range(3)] for q in range(3)]
                 half = [emit_product(e, g, column) for column in w]
                 for a in range(scheme.unique):
                     for b, y in enumerate(emit_product(e, g, [half[q][a] for q in range(3)])):
-                        e.store(y, e.at(e.scaled(place, position, a * scheme.unique + b), v))
+                        e.store(y, e.at(e.scaled(place, position, a * scheme.unique + b), v * BYTES))
             return []
 
         e.loop(channels, [], channel)
         return cx.get_dummy_value()
 
-    return types.void(output, strided, vectors, *[types.int64] * 4), generate
+    return types.void(output, strided, vectors, signs, *[types.int64] * 5), generate
 
 
 @cache
-def fresh_weights(output: int, strided: int, vectors: int) -> Any:
-    """The C function that transforms weights; the arguments are those of `_fresh` behind its three numbers."""
+def fresh_weights(output: int, strided: int, vectors: int, signs: int) -> Any:
+    """The C function that transforms weights; the arguments are those of `_fresh` behind its four numbers."""
 
-    @compiled("void(int64, int64, int64, int64)")
-    def winograd_weights(source, channels, target, position):
-        _fresh(output, strided, vectors, source, channels, target, position)
+    @compiled("void(int64, int64, int64, int64, int64)")
+    def winograd_weights(source, channels, factors, target, position):
+        _fresh(output, strided, vectors, signs, source, channels, factors, target, position)
 
     return winograd_weights
 

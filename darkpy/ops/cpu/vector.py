@@ -22,6 +22,7 @@ BYTES = 4 * LANES  # of a vector
 
 F32, I64, I32, I8 = ir.FloatType(), ir.IntType(64), ir.IntType(32), ir.IntType(8)
 VECTOR = ir.VectorType(F32, LANES)
+SIGNS = LANES // 8  # bytes of a vector of bits
 SIZES = {"float32": 4, "bfloat16": 2, "uint8": 1}  # bytes of a channel
 
 
@@ -129,6 +130,12 @@ class Emit:
             rows = new
             distance *= 2
         return rows
+
+    def choose(self, address: Any, ones: Any, zeros: Any) -> Any:
+        """The lanes of `ones` where the 16 bits at an address are 1, else those of `zeros`."""
+        word = self.b.load(self.b.inttoptr(address, ir.IntType(LANES).as_pointer()))
+        word.align = SIGNS
+        return self.b.select(self.b.bitcast(word, ir.VectorType(ir.IntType(1), LANES)), ones, zeros)
 
     def prefetch(self, address: Any) -> None:
         """Ask for the cache line at an address, which need not exist, to be in the second-level cache."""

@@ -91,13 +91,15 @@ def multiply_fresh(p, first, last, values, sums, each, fresh):
     tile, _, _, vectors = ints(p, 32, 4)
     _, t, _, unique, step, sum_step = ints(p, 36, 6)
     transform, turn = ints(p, 43, 2)
-    quad_bytes = DEPTH * 9 * vectors * BYTES  # of untransformed weights
+    unit, factors = ints(p, 50, 2)
+    quad_bytes = DEPTH * 9 * vectors * unit  # of untransformed weights
     piece = (turn * DEPTH * vectors | 1) * BYTES  # odd, so that a channel's positions meet in no cache set
     for quad in range(0, n, turn):
         quads = min(turn, n - quad)
         lines = quads * quad_bytes // BYTES // (t * t) + 1  # of the weights that come next, fetched meanwhile
         for block in range(first, last):
-            call(transform, (weights + block * panel + quad * quad_bytes, quads * DEPTH, fresh, piece))
+            call(transform, (weights + block * panel + quad * quad_bytes, quads * DEPTH,
+                             factors + block * vectors * BYTES, fresh, piece))
             following = weights + (block + 1) * panel + quad * quad_bytes
             if block + 1 == last:
                 following = weights + first * panel + (quad + quads) * quad_bytes
@@ -226,6 +228,20 @@ def by_fresh_filters() -> Any:
                 clear_block(p, block, image)
 
     return winograd_fresh
+
+
+@cache
+def expand() -> Any:
+    """Transform one block of filters for `by_tiles` from bits: weights, bytes of a block of them; channels; factors;
+    address of the transformed ones, bytes from position to position; positions; vectors of a block; the function."""
+
+    @task
+    def winograd_expand(t, thread, p):
+        weights, panel, channels, factors, target, step, positions, vectors, transform = ints(p, 0, 9)
+        call(transform, (weights + t * panel, channels, factors + t * vectors * BYTES, target + t * positions * step,
+                         step))
+
+    return winograd_expand
 
 
 @cache

@@ -46,8 +46,8 @@ def variants() -> Iterator[tuple[str, Callable[..., Any], tuple[Any, ...]]]:
         yield group, transforms.fresh_weights, (tile, 0, vectors, 0)
     for (tile, strided), vectors in product([*((m, 0) for m in {*TILES, *FRESH}), (4, 1)], sorted({1, VECTORS})):
         yield "binary weights", transforms.fresh_weights, (tile, strided, vectors, 1)
-    for pooled in (0, 1):
-        yield group, stem.rows_function, (pooled, "float32")
+    for (size, stride), pooled in product(((3, 1), (7, 2), (11, 4)), (0, 1)):
+        yield group, stem.functions, (size, stride, pooled, "float32")
     for function in PLAIN:
         yield "other layers", function, ("float32",) * TYPES.get(function, 0)
     for kind in functions.FUNCTIONS:

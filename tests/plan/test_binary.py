@@ -86,8 +86,9 @@ def test_nothing_is_unpacked_between_binary_layers(words, monkeypatch):
     plan = net.plan()
     assert harness.worst(plan(x), harness.outputs(net, x)) <= 1e-6
     algorithms = [step.algorithm for step in plan.explain(2).steps]
-    assert algorithms == ["winograd F(4) by rows", "signs", "xnor 3x3 to signs", "max pool of signs",
-                          "xnor 3x3 to signs", "max pool of signs", "xnor 1x1", "to planar"]
+    assert algorithms[algorithms.index("signs") :] == [
+        "signs", "xnor 3x3 to signs", "max pool of signs", "xnor 3x3 to signs", "max pool of signs", "xnor 1x1",
+        "to planar"]
 
 
 @pytest.mark.parametrize("kind, kernel", [("xnor", Xnor), ("binary", OneBitWinograd)])

@@ -3,7 +3,7 @@ its budget."""
 
 import pytest
 
-from darkpy.plan import choose
+from darkpy.plan import choose, stem
 from darkpy.plan.choose import FRESH, TILES, Choice
 from darkpy.plan.narrow import Forms
 from darkpy.plan.passes import optimise
@@ -50,6 +50,7 @@ def test_pools_of_what_was_just_computed(tile, kind, monkeypatch):
             + section("maxpool", size=2, stride=2) + conv(17, 1) + conv(16, 3)
             + section("maxpool", size=2, stride=2) + section("route", layers="-2"))
     net = harness.net_of(text, width=36, height=28)
+    monkeypatch.setattr(stem, "WIDE", True)
     monkeypatch.setattr(choose, "select", lambda program, forms, memory: {
         id(step): Choice(tile if step.args[1].shape[2] == 3 else 0, 0, 0)
         for step in program.steps if step.op == "conv"})

@@ -1,18 +1,26 @@
-"""The kernel of a first 3x3 convolution: odd sizes, borders, pools, activations, several images, other types."""
+"""The kernel of a first convolution: odd sizes, strides, borders, pools, activations, several images."""
 
 import numpy as np
 import pytest
 
 from darkpy.ops.cpu.stem import pack
+from darkpy.plan import stem
 from tests.plan import harness
 from tests.plan.nets import conv, section
 
-BY_ROWS = "winograd F(4) by rows"
+BY_ROWS = "winograd by rows"
 SIZES = [(2, 2), (3, 5), (13, 9), (8, 64), (6, 70), (33, 130)]
+KERNELS = [(7, 2, 3), (11, 4, 0), (5, 1, 2), (6, 2, 2), (4, 2, 0), (2, 1, 1), (7, 2, 5), (5, 2, 2), (7, 3, 3)]
 
 
-def text_of(filters=20, activation="leaky", padding=1, pool=False) -> str:
-    text = conv(filters, 3, activation, pad=0, padding=padding, batch_normalize=1)
+@pytest.fixture(autouse=True)
+def everywhere(monkeypatch):
+    """Plans take the kernel on every CPU."""
+    monkeypatch.setattr(stem, "WIDE", True)
+
+
+def text_of(filters=20, activation="leaky", padding=1, pool=False, size=3, stride=1) -> str:
+    text = conv(filters, size, activation, pad=0, padding=padding, stride=stride, batch_normalize=1)
     return text + (section("maxpool", size=2, stride=2) if pool else "") + conv(8)
 
 
@@ -29,7 +37,20 @@ def test_sizes(size, pool):
         plan = net.plan()
         assert harness.worst(plan(x), harness.outputs(net, x, exact=True)) < harness.LIMIT
         fused = pool and size[0] % 2 == size[1] % 2 == 0
-        assert algorithms(plan)[0] == BY_ROWS + (", pool" if fused else "")
+        assert algorithms(plan)[0] == BY_ROWS + " 3x3" + (", pool" if fused else "")
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=str)
+def test_kernels(kernel):
+    size, stride, padding = kernel
+    for (height, width), pool, filters in (((40, 31), False, 20), ((34, 150), True, 33), ((13, 12), False, 16)):
+        text = text_of(filters, padding=padding, pool=pool, size=size, stride=stride)
+        net = harness.net_of(text, height=height, width=width)
+        x = harness.images(net, 2) - 0.5
+        plan = net.plan()
+        assert harness.worst(plan(x), harness.outputs(net, x, exact=True)) < harness.LIMIT
+        name = f"{BY_ROWS} {size}x{size}" + (f"/{stride}" if stride > 1 else "")
+        assert algorithms(plan)[0].startswith(name)
 
 
 @pytest.mark.parametrize("padding", [0, 1, 2])
@@ -43,12 +64,17 @@ def test_borders_and_activations(padding, activation):
         assert algorithms(plan)[0].startswith(BY_ROWS if activation in ("linear", "relu") or not pool else "pad")
 
 
-@pytest.mark.parametrize("text", [text_of() + section("shortcut", from_=-1), conv(16, 3, stride=2) + conv(8),
-                                  conv(16, 5) + conv(8), conv(16, 3, dilation=2) + conv(8)])
-def test_others_are_direct(text):
-    net = harness.net_of(text)
+@pytest.mark.parametrize("options", [{"dilation": 2}, {"size": 1}, {"size": 7}, {"size": 2, "stride": 2},
+                                     {"size": 3, "stride": 2}, {"channels": 2}, {"size": 13, "stride": 2}])
+def test_others_are_direct(options):
+    """Also where a phase would have more taps than there are points to transform with."""
+    options = {"size": 3} | options
+    net = harness.net_of(conv(16, **{k: v for k, v in options.items() if k != "channels"}) + conv(8),
+                         channels=options.get("channels", 3))
     x = harness.images(net, 1)
-    assert harness.worst(net.plan()(x), harness.outputs(net, x, exact=True)) < harness.LIMIT
+    plan = net.plan()
+    assert harness.worst(plan(x), harness.outputs(net, x, exact=True)) < harness.LIMIT
+    assert not any(BY_ROWS in a for a in algorithms(plan))
 
 
 def test_threads_agree():
@@ -78,8 +104,10 @@ def test_weights():
     are zero."""
     w = np.zeros((3, 2, 3, 3), np.float32)
     w[1, 0, 2, 1] = 2
-    packed = pack(w, np.array([1, 3, 1], np.float32))
+    packed = pack(w, np.array([1, 3, 1], np.float32), stride=1)
     assert packed.shape == (1, 2, 3, 6, 16)
     assert set(zip(*(axis.tolist() for axis in np.nonzero(packed)), strict=True)) == {
         (0, 0, 2, k, 1) for k in (1, 2, 3, 4)}
     assert packed[0, 0, 2, 1, 1] == -packed[0, 0, 2, 2, 1]
+    apart = pack(w, np.ones(3, np.float32), stride=2)  # the middle tap has a phase of its own, which needs no transform
+    assert apart.shape == (1, 2, 3, 9, 16) and np.all(apart[0, 0, 2, 5:, 1] == 2) and np.count_nonzero(apart) == 4

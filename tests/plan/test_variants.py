@@ -28,7 +28,7 @@ def test_plans_ask_for_nothing_else(name, monkeypatch):
 
     for module in (convolution, winograd_plan):
         monkeypatch.setattr(module, "tile_function", recorded(module.tile_function))
-    monkeypatch.setattr(stem, "rows_function", recorded(stem.rows_function))
+    monkeypatch.setattr(stem, "functions", recorded(stem.functions))
     monkeypatch.setattr(binary, "bit_tiles", recorded(binary.bit_tiles))
     for function in (transforms.tile_transforms, transforms.fresh_weights):
         monkeypatch.setattr(transforms, function.__name__, recorded(function))
@@ -39,4 +39,4 @@ def test_plans_ask_for_nothing_else(name, monkeypatch):
 def test_no_kernel_is_forgotten():
     made = {f for module in (bitmaps, bits, blocked, direct, heads, stem, winograd) for f in vars(module).values()
             if hasattr(f, "cache_info") and f.__module__ == module.__name__ and isinstance(f.__wrapped__, FunctionType)}
-    assert made - {bits.bit_tiles, bits.spread, stem.rows_function} == set(PLAIN)
+    assert made - {bits.bit_tiles, bits.spread, stem.functions, stem.phases_of} == set(PLAIN)

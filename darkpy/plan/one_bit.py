@@ -21,74 +21,57 @@ from darkpy.plan.kernels import Call
 from darkpy.plan.winograd import Winograd
 
 
-def lanes_of(conv: Conv, positive: np.ndarray, first: int, count: int, vectors: int) -> np.ndarray:
+def scales(conv: Conv, blocks: int) -> np.ndarray:
+    """The factor of each filter, kept with the packed weights for programs of other batch sizes."""
+    if not conv.packed.parts:
+        conv.packed.scale = conv.weights.factor * conv.factor
+    return padded(conv.packed.scale, blocks)
+
+
+def lanes(conv: Conv, first: int, count: int, vectors: int) -> np.ndarray:
     """Which weights of a part are positive: (blocks, vectors, 16, K*K, C), C filled up to whole groups."""
-    f, c, k, _ = conv.weights.shape
+    _, c, k, _ = conv.weights.shape
+    some = conv.weights.positive()[first * LANES : (first + count * vectors) * LANES]
     wide = np.zeros((count * vectors * LANES, k * k, -(-c // DEPTH) * DEPTH), bool)
-    some = positive[first * LANES : (first + count * vectors) * LANES]
     wide[: len(some), :, :c] = some.reshape(len(some), c, k * k).transpose(0, 2, 1)
     return wide.reshape(count, vectors, LANES, *wide.shape[1:])
 
 
-def packed_lanes(lanes: np.ndarray, *order: int) -> np.ndarray:
-    """The axes in this order, then words of 16 bits."""
+def words(lanes: np.ndarray, *order: int) -> np.ndarray:
+    """The axes in this order, the lanes behind them as words of 16 bits."""
     ordered = np.ascontiguousarray(lanes.transpose(*order, 2))
     return np.packbits(ordered, axis=-1, bitorder="little").view("<u2")[..., 0]
 
 
-class Signed:
-    """What both algorithms have in common; `positive`: which weights are, until they are packed."""
-
-    conv: Conv
-    packed: Any
-    out: Blocked
-    positive: Any = None
-
-    def take_signs(self, conv: Conv) -> None:
-        if not conv.packed.parts:
-            conv.packed.scale = conv.weights.factor * conv.factor
-            self.positive = conv.weights.positive()
-
-    def drop_signs(self) -> None:
-        self.positive = None
-        self.scale = padded(self.packed.scale, self.out.blocks)
-
-    def factors(self, first: int) -> int:
-        """Address of the factors of the filters from a block on."""
-        return int(self.scale.ctypes.data) + first * PIXEL
-
-
-class OneBit(Signed, Direct):
+class OneBit(Direct):
     """Direct convolution: each thread unpacks the weights of a block of filters before it walks the rows."""
 
     def __init__(self, conv: Conv, x: Blocked, out: Blocked, residual: Blocked | None):
-        self.take_signs(conv)
-        Direct.__init__(self, conv, x, out, residual)
-        self.drop_signs()
+        self.scale = scales(conv, out.blocks)
+        super().__init__(conv, x, out, residual)
         self.algorithm += ", 1 bit"
         self.panel = max(part.weights[0].size * PIXEL for part in self.packed.parts)
         self.need_scratch(threads_allowed() * self.panel)
 
     def pack(self, first: int, count: int, vectors: int) -> Part:
         """Words (blocks, K*K, groups of channels, 4, vectors)."""
-        words = packed_lanes(lanes_of(self.conv, self.positive, first, count, vectors), 0, 3, 4, 1)
-        return Part(first, count, vectors, words.reshape(*words.shape[:2], -1, DEPTH, vectors))
+        packed = words(lanes(self.conv, first, count, vectors), 0, 3, 4, 1)
+        return Part(first, count, vectors, packed.reshape(*packed.shape[:2], -1, DEPTH, vectors))
 
     def unpacking(self, memory: Any, first: int, packed: np.ndarray, vectors: int) -> tuple[int, ...]:
         return (bits.spread(vectors).address, memory.array(self.scratch).ctypes.data, self.panel,
-                self.factors(first), packed[0].size // vectors)
+                self.scale.ctypes.data + first * PIXEL, packed[0].size // vectors)
 
 
-class OneBitWinograd(Signed, Winograd):
+class OneBitWinograd(Winograd):
     """Winograd's algorithm: transformed from bits, either some channels at a time in use (`fresh`), or all of them at
     the beginning of each call, to scratch memory."""
 
     unit, signs = SIGNS, 1
 
     def __init__(self, conv: Conv, x: Blocked, out: Blocked, residual: Blocked | None, m: int, fresh: bool):
-        self.take_signs(conv)
-        Winograd.__init__(self, conv, x, out, residual, m, fresh)
-        self.drop_signs()
+        self.scale = scales(conv, out.blocks)
+        super().__init__(conv, x, out, residual, m, fresh)
         self.algorithm += ", 1 bit"
         if not fresh and self.scratch:
             self.before = 4 * self.scratch.size  # bytes of other scratch memory
@@ -101,12 +84,11 @@ class OneBitWinograd(Signed, Winograd):
 
     def pack(self, first: int, count: int, vectors: int) -> Part:
         """Words (blocks, channels, 3*3, vectors)."""
-        lanes = lanes_of(self.conv, self.positive, first, count, vectors)
-        return Part(first, count, vectors, packed_lanes(lanes, 0, 4, 3, 1))
+        return Part(first, count, vectors, words(lanes(self.conv, first, count, vectors), 0, 4, 3, 1))
 
     def prepare(self, memory: Any, part: Part) -> tuple[int, int, int, list[Call]]:
         first, count, vectors, packed, *_ = part
-        source, factors = packed.ctypes.data, self.factors(first)
+        source, factors = packed.ctypes.data, self.scale.ctypes.data + first * PIXEL
         if self.fresh:
             return source, packed[0].nbytes, factors, []
         target = memory.array(self.scratch).ctypes.data + self.before + first * self.block_bytes

@@ -81,8 +81,9 @@ class Executable:
         readers = [step for step in self.program.steps if x in step.inputs()]
         if x in self.program.outputs or not all(isinstance(step, Kernel) for step in readers):
             return []
-        return [(call.slots, np.flatnonzero(call.slots == address)) for step, call in
-                zip(self.step_of, self.calls, strict=True) if step in readers]
+        calls = [call for step, call in zip(self.step_of, self.calls, strict=True) if step in readers]
+        found = [(call.slots, np.flatnonzero(call.slots == address)) for call in calls]
+        return found if all(len(at) for _, at in found) else []
 
     def array(self, value: Value) -> np.ndarray:
         return self.arrays[value]

@@ -96,7 +96,7 @@ def read_text(path: str | Path, error: type = CfgError) -> str:
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise error(f"{name}: is UTF-16 text: save the file as UTF-8")
     if b"\0" in raw:
-        raise error(f"{name}: holds NUL bytes: a binary file (weights?) where text is expected")
+        raise error(f"{name}: holds NUL bytes: binary, where text is expected (the cfg comes before the weights)")
     return raw.decode("utf-8", "surrogateescape")
 
 

@@ -60,6 +60,11 @@ class Network:
         placement.to_device(self.ops, self.layers)
         self.last_use = last_uses(graph.wiring)
 
+    def __repr__(self) -> str:
+        params = sum(a.size for layer in self.layers for a in layer.params.values())
+        size = describe(self.input_shape)
+        return f"<Network {self.graph.path}: input {size}, {len(self.layers)} layers, {params:,} parameters>"
+
     # -- what it is ------------------------------------------------------------------------------------------------
 
     @property

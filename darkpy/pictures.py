@@ -88,7 +88,8 @@ def from_array(array: np.ndarray, channels: int) -> np.ndarray:
         raise UsageError(f"an image of {array.dtype}: give uint8 in 0 to 255, or floats in 0 to 1")
     array = array[None] if array.ndim == 2 and channels == 1 else array
     if array.ndim != 3 or channels not in (array.shape[0], array.shape[2]):
-        raise UsageError(f"an image of shape {shape}: this net takes float images ({channels}, H, W)")
+        raise UsageError(f"an image of shape {shape}: this net takes float images ({channels}, H, W) "
+                         f"or (H, W, {channels})")
     if not (array.min() >= -1e-3 and array.max() <= 1.001):
         raise UsageError(f"a float image with values from {array.min():g} to {array.max():g}: they belong between "
                          "0 and 1 (give uint8 for 0 to 255)")

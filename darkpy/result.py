@@ -55,6 +55,11 @@ class Result:
     def __len__(self) -> int:
         return len(self.boxes)
 
+    def __repr__(self) -> str:
+        b = self.boxes
+        found = (f"{self.names[k]} {p:.2f}" for k, p in zip(b.class_id.tolist(), b.confidence.tolist(), strict=True))
+        return f"<Result {self.path or 'image'}: {', '.join(found) or 'nothing found'}>"
+
     def plot(self) -> np.ndarray:
         """The image with boxes and labels, uint8 (H, W, 3) RGB."""
         b = self.boxes

@@ -169,7 +169,7 @@ def read_problem(path):
 
 
 BYTES = {
-    "NUL": (b"[net]\0", "n.cfg: holds NUL bytes: a binary file (weights?) where text is expected"),
+    "NUL": (b"[net]\0", "n.cfg: holds NUL bytes: binary, where text is expected (the cfg comes before the weights)"),
     "UTF-16": ("[net]\nwidth=3\n".encode("utf-16"), "n.cfg: is UTF-16 text: save the file as UTF-8"),
     "Latin-1 in a value": (b"[net]\nwidth=\xe4\n", "n.cfg:2: byte 0xe4 is not UTF-8: save the file as UTF-8"),
     "5 MB": (b"#" * 5_000_000, "n.cfg: larger than 4 MB: this is not a text file of options"),

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import darkpy as package
@@ -35,6 +36,21 @@ def test_detect_alone(darkpy, empty):
     assert done.status == 0 and len(found(done.out) & set(NAMES)) >= 4 and "predictions.jpg shows them" in done.err
     sample = read_image(ROOT / shipped.PICTURE)
     assert read_image(empty / "predictions.jpg").shape == sample.shape
+
+
+def test_detect_finds_nothing(darkpy, empty):
+    """It says what the network knows; not where the picture could not even be read."""
+    write_image(empty / "grey.png", np.full((40, 60, 3), 127, np.uint8))
+    done = darkpy("detect", "grey.png")
+    assert done.status == 0 and "nothing found: without cfg and weights" in done.err and "shows them" not in done.err
+    assert "nothing found" not in darkpy("detect", "missing.png").err
+
+
+def test_objects_tell_what_they_are():
+    model = package.Detector()
+    (result,) = model.detect(shipped.find(shipped.PICTURE))
+    assert repr(result).startswith("<Result ") and "house 0." in repr(result) and len(repr(result)) < 300
+    assert "scenes.cfg: input 256x256x3, 12 layers" in repr(model.net) and "12 layers, float32" in repr(model._run)
 
 
 def test_detect_images_alone(darkpy, empty):

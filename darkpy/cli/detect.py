@@ -47,9 +47,11 @@ def run(args: Args) -> int:
     fit = True if args.letterbox else False if args.stretch else None
     batch = 1 if from_stdin else args.batch
     results = model.detect(images, args.thresh, args.nms, args.hier, batch, fit, failed)
+    found = 0
     with ExitStack() as stack:
         writers = [stack.enter_context(writer(task, kind, path)) for kind, path in lists.items()]
         for result in results if from_stdin else console.progress(results, len(images), "detecting", prints=True):
+            found += len(result)
             if "-" not in lists.values():
                 show(result, args.ext_output)
             for w in writers:
@@ -63,8 +65,11 @@ def run(args: Args) -> int:
                     task.save_labels(result, folder / f"{Path(result.path).stem}.txt")
     if draws and many and targets.taken:
         console.note(f"pictures are in {targets.folder}")
-    elif draws and own:
+    elif draws and own and found:
         console.note(f"{targets.file if targets.folder is None else targets.folder} shows them")
+    if own and not found and not failed.status:
+        console.note("nothing found: without cfg and weights a small network looks that knows drawn scenes only, no "
+                     "photos; darkpy download fetches weights of others")
     return failed.status
 
 
@@ -148,7 +153,7 @@ def output(path: str) -> Iterator[TextIO]:
         text.detach()
 
 
-WEIGHTS = Arg("weights", "its parameters")
+WEIGHTS = Arg("weights", "its parameters, .weights or .dpk")
 CFG = [Arg("cfg", "network description"), WEIGHTS]
 OWN = [Arg("cfg", "network description; without cfg and weights: the network darkpy brings along, for scenes as darkpy "
                   "synth draws them", required=False), Arg("weights", WEIGHTS.help, required=False)]

@@ -10,10 +10,12 @@ def run(args: Args) -> int:
     from darkpy.tasks.packing import pack
 
     made = pack(args.cfg, args.weights, args.outfile, args.lax)
-    if not made.binary:
-        console.note(f"{args.cfg}: no convolution with binary=1 or xnor=1: the file does not get smaller")
-    console.note(f"{made.out}: {made.nbytes:,} bytes, {made.before / made.nbytes:.1f} times smaller: "
-                 f"{made.binary:,} of {made.params:,} parameters are one bit each")
+    if made.binary:
+        console.note(f"{made.out}: {made.nbytes:,} bytes, {made.before / made.nbytes:.1f} times smaller: "
+                     f"{made.binary:,} of {made.params:,} parameters are one bit each")
+    else:
+        console.note(f"{made.out}: {made.nbytes:,} bytes, as large as {args.weights}: {args.cfg} has no convolution "
+                     "with binary=1 or xnor=1")
     print(made.out)
     return 0
 

@@ -134,7 +134,7 @@ MORE = ("In the folder backup= of the .data file: NAME.backup and NAME.checkpoin
 COMMANDS = [
     Command(("train",), "train a detector, classifier or segmenter on labelled images", run, ARGS, OPTS,
             group="Train and measure", more=MORE),
-    *(Command((word, "train"), "the same", run, ARGS, OPTS, group="As in Darknet", more=MORE)
+    *(Command((word, "train"), "the same as train", run, ARGS, OPTS, group="As in Darknet", more=MORE)
       for word in ("detector", "classifier", "segmenter", "isegmenter")),
     Command(("regressor", "train"), "train a net that gives numbers, on those in label files", run_regressor, ARGS,
             OPTS, group="As in Darknet", more=MORE),

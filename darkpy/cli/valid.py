@@ -72,8 +72,8 @@ def accuracy(args: Args, view: str, resizes: bool) -> int:
     if args.json:
         print(json.dumps(found))
     else:
-        print(f"{count(state.images, 'image')}: top 1: {100 * found['top1_accuracy']:.2f} %, "
-              f"top {state.k}: {100 * found['topk_accuracy']:.2f} %")
+        more = f", top {state.k}: {100 * found['topk_accuracy']:.2f} %" if state.k > 1 else ""
+        print(f"{count(state.images, 'image')}: top 1: {100 * found['top1_accuracy']:.2f} %{more}")
     return failed.status
 
 

@@ -24,6 +24,7 @@ COMMANDS = [
     Command(("warmup",), "compile kernels beforehand, so that the first image does not wait for them", run,
             [Arg("cfgs", "networks to compile for; without any, what the usual ones need", required=False, many=True)],
             [Opt("--lax", "unknown keys in a cfg are no error")],
-            more="Kernels are kept in the folder DARKPY_CACHE (by default the user's cache directory) and compiled "
+            more="This is for inference in float32; training and -precision compile their own at their first use.  "
+                 "Kernels are kept in the folder DARKPY_CACHE (by default the user's cache directory) and compiled "
                  "again only for another version, CPU or Python."),
 ]

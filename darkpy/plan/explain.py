@@ -73,12 +73,15 @@ class Explanation:
             lines.append(f"{layer:>5}  {s.algorithm:<{wide}}{'x'.join(map(str, s.shape)):<20}{s.flops / 1e9:>8.3f}"
                          f"{1e3 * s.seconds:>9.3f}{100 * s.seconds / self.seconds:>6.1f}%{speed}".rstrip())
         flops = sum(step.flops for step in self.steps)
+        threads = f"{self.threads} thread{'s' * (self.threads > 1)}"
         lines.append(f"{len(self.steps)} steps, {1e3 * self.seconds:.2f} ms, {flops / 1e9:.3f} GFLOP, "
-                     f"{flops / self.seconds / 1e9:.1f} GFLOP/s; peak of {self.threads} threads "
+                     f"{flops / self.seconds / 1e9:.1f} GFLOP/s; peak of {threads} "
                      f"{self.peak / 1e9:.0f} GFLOP/s; arena {self.arena_bytes / 2**20:.1f} MiB, "
                      f"packed weights {self.weight_bytes / 2**20:.1f} MiB of at most "
                      f"{self.times_raw * self.raw_bytes / 2**20:.1f} (memory={self.times_raw:g} times the raw ones); "
                      f"precision {self.precision}" + (f" ({self.note})" if self.note else ""))
+        lines.append("operations are those of a direct convolution, the peak is that of float32: Winograd's algorithm, "
+                     "narrow types and bits can exceed it")
         return "\n".join(lines)
 
 

@@ -142,6 +142,9 @@ class Plan:
         self.release = release
         self.lock = threading.RLock()  # the arena serves one call at a time
 
+    def __repr__(self) -> str:
+        return f"<Plan: {len(self.layers)} layers, {self.precision}, threads={self.threads}; explain() shows its steps>"
+
     def program(self, batch: int) -> Executable:
         """The program for so many images."""
         with self.lock:

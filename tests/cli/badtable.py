@@ -30,9 +30,9 @@ CFGS = [
     Bad("empty cfg", bad.text("bad.cfg", ""), CFG,
         "bad.cfg:1: no section: a cfg begins with [net] (is this the right file?)"),
     Bad("binary cfg", bad.raw("bad.cfg", bytes(range(256))), CFG,
-        "bad.cfg: holds NUL bytes: a binary file (weights?) where text is expected"),
+        "bad.cfg: holds NUL bytes: binary, where text is expected (the cfg comes before the weights)"),
     Bad("weights as cfg", None, "detect tiny.weights tiny.cfg one.png",
-        "tiny.weights: holds NUL bytes: a binary file (weights?) where text is expected"),
+        "tiny.weights: holds NUL bytes: binary, where text is expected (the cfg comes before the weights)"),
     Bad("UTF-16", bad.raw("bad.cfg", bad.NET.encode("utf-16")), CFG,
         "bad.cfg: is UTF-16 text: save the file as UTF-8"),
     Bad("no [net]", bad.text("bad.cfg", CONV), CFG,
@@ -229,7 +229,7 @@ USAGE = [
     Bad("an unknown command", None, "detct tiny.cfg", "darkpy: unknown command 'detct': did you mean detect?"),
     Bad("an unknown mode", None, "detector tst", "darkpy detector: unknown command 'tst': did you mean test?"),
     Bad("no weights", None, "detect tiny.cfg",
-        "darkpy detect: weights is missing (its parameters); without cfg and weights, images alone are looked at with "
+        "darkpy detect: weights is missing (its parameters, .weights or .dpk); without cfg and weights, images alone are looked at with "
         "the network darkpy brings along"),
     Bad("an unknown option", None, f"{DETECT} one.png -tresh .5",
         "darkpy detect: unknown option -tresh: did you mean -thresh?"),

@@ -200,7 +200,7 @@ x = harness.images(net, 1)
 for precision in ("bf16", "int8"):
     plan = net.plan(precision=precision, calibration=net.calibrate([x]))
     assert harness.worst(plan(x), harness.outputs(net, x)) < 1e-5
-    print(plan.precision, plan.note, str(plan.explain(passes=1)).splitlines()[-1], sep="|")
+    print(plan.precision, plan.note, str(plan.explain(passes=1)).splitlines()[-2], sep="|")
 """
 
 

@@ -216,8 +216,8 @@ def test_explain():
     assert sum(s.flops for s in told.steps) == flops
     assert told.peak > 1e8 and told.arena_bytes > 0 and told.weight_bytes > 0
     lines = str(told).splitlines()
-    assert len(lines) == len(told.steps) + 2
-    assert "softmax" in lines[-2] and "2x7x1x1" in str(told) and "GFLOP/s" in lines[-1]
+    assert len(lines) == len(told.steps) + 3
+    assert "softmax" in lines[-3] and "2x7x1x1" in str(told) and "GFLOP/s" in lines[-2] and "exceed" in lines[-1]
 
 
 def test_a_thread_started_while_another_compiles():

@@ -229,8 +229,8 @@ USAGE = [
     Bad("an unknown command", None, "detct tiny.cfg", "darkpy: unknown command 'detct': did you mean detect?"),
     Bad("an unknown mode", None, "detector tst", "darkpy detector: unknown command 'tst': did you mean test?"),
     Bad("no weights", None, "detect tiny.cfg",
-        "darkpy detect: weights is missing (its parameters, .weights or .dpk); without cfg and weights, images alone are looked at with "
-        "the network darkpy brings along"),
+        "darkpy detect: weights is missing (its parameters, .weights or .dpk); without cfg and weights, images alone "
+        "are looked at with the network darkpy brings along"),
     Bad("an unknown option", None, f"{DETECT} one.png -tresh .5",
         "darkpy detect: unknown option -tresh: did you mean -thresh?"),
     Bad("an option without value", None, f"{DETECT} one.png -thresh",

@@ -30,7 +30,7 @@ BANDWIDTH = 25e9  # bytes per second of weights streamed from memory, by all thr
 TILES = (6, 4, 3, 2)  # with packed weights F(5) is never the best
 NARROW_TILES = (2,)  # with products of bfloat16: F(3) triples the error of a direct convolution, F(4) has six times
 RAW_TIMES = 2.5  # default budget: so many times the raw weights
-EXPANDED = 4 << 20  # bytes of weights that a layer transforms from bits at the beginning of each call, at most
+EXPANDED = 4 << 20  # bytes of weights that a layer transforms from bits before it begins, about
 LONGEST = (1 << 31) // (255 * 127)  # sum of products of uint8 and int8 that an int32 holds for certain
 
 

@@ -63,7 +63,7 @@ class Explanation:
         return sum(step.seconds for step in self.steps)
 
     def __str__(self) -> str:
-        wide = max(len(s.algorithm) for s in self.steps) + 2
+        wide = max([len("algorithm"), *(len(s.algorithm) for s in self.steps)]) + 2
         lines = [f"{'layer':>5}  {'algorithm':<{wide}}{'output':<20}"
                  f"{'GFLOP':>8}{'ms':>9}{'share':>7}{'GFLOP/s':>9}{'peak':>6}"]
         for s in self.steps:
@@ -75,7 +75,7 @@ class Explanation:
         flops = sum(step.flops for step in self.steps)
         threads = f"{self.threads} thread{'s' * (self.threads > 1)}"
         lines.append(f"{len(self.steps)} steps, {1e3 * self.seconds:.2f} ms, {flops / 1e9:.3f} GFLOP, "
-                     f"{flops / self.seconds / 1e9:.1f} GFLOP/s; peak of {threads} "
+                     f"{flops / max(self.seconds, 1e-9) / 1e9:.1f} GFLOP/s; peak of {threads} "
                      f"{self.peak / 1e9:.0f} GFLOP/s; arena {self.arena_bytes / 2**20:.1f} MiB, "
                      f"packed weights {self.weight_bytes / 2**20:.1f} MiB of at most "
                      f"{self.times_raw * self.raw_bytes / 2**20:.1f} (memory={self.times_raw:g} times the raw ones); "
@@ -92,6 +92,7 @@ def explain(plan: Plan, batch: int = 1, passes: int = 5) -> Explanation:
         program = plan.program(batch)
         noise = np.random.default_rng(0).random((batch, *plan.input_shape), np.float32)
         program(noise, plan.threads)
+        program.arrays[program.program.input][...] = noise
         times: list[list[float]] = [[] for _ in program.calls]
         with np.errstate(all="ignore"):
             for _ in range(passes):

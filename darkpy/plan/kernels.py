@@ -16,10 +16,12 @@ from darkpy.plan.trace import Value
 
 
 class Call:
-    """`count` runs of a task with its bound arguments; `keep` holds what the arguments point at."""
+    """`count` runs of a task with its bound arguments; `keep` holds what the arguments point at.  `source`: the slot
+    with the address of the array it reads, where it reads an array as a whole."""
 
-    def __init__(self, count: int, task: Any, slots: np.ndarray, keep: tuple[Any, ...] = ()):
-        self.count, self.task, self.slots, self.keep = count, task, slots, keep
+    def __init__(self, count: int, task: Any, slots: np.ndarray, keep: tuple[Any, ...] = (),
+                 source: int | None = None):
+        self.count, self.task, self.slots, self.keep, self.source = count, task, slots, keep, source
 
     @property
     def parts(self) -> tuple[int, int, int]:
@@ -64,7 +66,7 @@ class ToBlocked(Kernel):
     def bind(self, memory: Any) -> list[Call]:
         x, y = memory.array(self.reads[0]), self.out
         slots = arguments(memory.place(y), x.ctypes.data, x.shape[1:], y.blocks, y.border)
-        return [Call(x.shape[0] * y.blocks, maps.to_blocked(), slots)]
+        return [Call(x.shape[0] * y.blocks, maps.to_blocked(), slots, source=4)]
 
 
 class FromBlocked(Kernel):
@@ -92,7 +94,7 @@ class PadPlanar(Kernel):
     def bind(self, memory: Any) -> list[Call]:
         x, y = memory.array(self.reads[0]), memory.array(self.out)
         slots = arguments(y.ctypes.data, x.ctypes.data, x.shape[2:], y.shape[2:], self.lead)
-        return [Call(y.shape[0] * y.shape[1] * y.shape[2], maps.pad_planar(), slots)]
+        return [Call(y.shape[0] * y.shape[1] * y.shape[2], maps.pad_planar(), slots, source=1)]
 
 
 class MaxPool(Kernel):

@@ -133,7 +133,7 @@ class Lowering:
             conv.pooled = True
             value = self.absorb(pool)
         kernel: kernels.Kernel
-        if planar and Stem.suits(conv, x, residual):
+        if planar and Stem.suits(conv, x, step.outs[0].shape[3], residual):
             kernel = Stem(conv, x, self.new_map(value, form))
         elif planar:
             kernel = convolution.Direct(conv, self.padded(x, conv, step), self.new_map(value, form), extra, planar=True)

@@ -64,8 +64,8 @@ class OneBit(Direct):
 
 
 class OneBitWinograd(Winograd):
-    """Winograd's algorithm: transformed from bits, either some channels at a time in use (`fresh`), or all of them at
-    the beginning of each call, to scratch memory."""
+    """Winograd's algorithm: transformed from bits, either some channels at a time in use (`fresh`), or all of them just
+    before, to scratch memory."""
 
     unit, signs = SIGNS, 1
 
@@ -73,7 +73,8 @@ class OneBitWinograd(Winograd):
         self.scale = scales(conv, out.blocks)
         super().__init__(conv, x, out, residual, m, fresh)
         self.algorithm += ", 1 bit"
-        if not fresh and self.scratch:
+        if not fresh:
+            assert self.scratch
             self.before = 4 * self.scratch.size  # bytes of other scratch memory
             self.need_scratch(self.before + out.blocks * self.block_bytes)
 

@@ -75,15 +75,15 @@ class Executable:
 
         return [plain]
 
-    def find_input(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Arguments that are the input's address, if only kernels read it: a call then needs no copy of its input."""
-        x, address = self.program.input, self.arrays[self.program.input].ctypes.data
+    def find_input(self) -> list[tuple[np.ndarray, int]]:
+        """Arguments that are the input's address, if only kernels that tell of it read the input: a call then needs no
+        copy."""
+        x = self.program.input
         readers = [step for step in self.program.steps if x in step.inputs()]
+        calls = [call for step, call in zip(self.step_of, self.calls, strict=True) if step in readers]
         if x in self.program.outputs or not all(isinstance(step, Kernel) for step in readers):
             return []
-        calls = [call for step, call in zip(self.step_of, self.calls, strict=True) if step in readers]
-        found = [(call.slots, np.flatnonzero(call.slots == address)) for call in calls]
-        return found if all(len(at) for _, at in found) else []
+        return [(call.slots, call.source) for call in calls] if all(call.source is not None for call in calls) else []
 
     def array(self, value: Value) -> np.ndarray:
         return self.arrays[value]
@@ -94,18 +94,23 @@ class Executable:
 
     def __call__(self, x: np.ndarray, threads: int | None = None) -> list[np.ndarray]:
         threads = threads or jit.threads_allowed()
-        x = np.ascontiguousarray(x, np.float32)
-        if self.input_slots:
+        x, own = np.ascontiguousarray(x, np.float32), self.arrays[self.program.input]
+        if x.shape != own.shape:
+            raise ValueError(f"input of shape {x.shape}: this program takes {own.shape}")
+        if not self.input_slots:
+            own[...] = x
+        for slots, at in self.input_slots:
+            slots[at] = x.ctypes.data
+        try:
+            with np.errstate(all="ignore"):
+                for stretch in self.stretches:
+                    if isinstance(stretch, Sequence):
+                        stretch.run(threads)
+                    else:
+                        stretch()
+        finally:
             for slots, at in self.input_slots:
-                slots[at] = x.ctypes.data
-        else:
-            self.arrays[self.program.input][...] = x
-        with np.errstate(all="ignore"):
-            for stretch in self.stretches:
-                if isinstance(stretch, Sequence):
-                    stretch.run(threads)
-                else:
-                    stretch()
+                slots[at] = own.ctypes.data
         return [self.arrays[v].copy() for v in self.program.outputs]
 
 
@@ -122,7 +127,8 @@ class Plan:
     """plan(x) -> outputs of all output layers, x (N, C, H, W).  Compiled once for each batch size.
 
     The programs of the last few batch sizes are kept, and share their packed weights.  Parameters are read when a
-    program is compiled: after training further, make a new plan.
+    program is compiled: after training further, make a new plan.  x is read where it lies: it must not change before
+    the call returns.
 
     `precision` is what it computes in; `note` says why where that is not what was asked for, else it is empty.
     """

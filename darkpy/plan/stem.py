@@ -16,6 +16,7 @@ from darkpy.plan.kernels import Call, Kernel
 from darkpy.plan.trace import Value
 
 FEWEST = 3  # channels from which on the transforms pay,
+SHORTEST = 48  # outputs in a row, with strides: rows are transformed in runs of 64,
 GAIN = 1.5  # and how many multiplications of a direct convolution each of theirs has to stand for
 
 
@@ -42,13 +43,13 @@ class Stem(Kernel):
         self.need_scratch(threads_allowed() * self.spare)
 
     @staticmethod
-    def suits(conv: Conv, x: Value, residual: Any) -> bool:
-        """Whether this kernel can do a convolution of planar input, and faster than the direct one: with few registers
-        each weight is used once for a load, and nothing is gained."""
+    def suits(conv: Conv, x: Value, width: int, residual: Any) -> bool:
+        """Whether this kernel can do a convolution of planar input with rows of `width` outputs, and faster than the
+        direct one: with few registers each weight is used once for a load, and nothing is gained."""
         size, stride = conv.kernel, conv.stride[0]
         return (WIDE and max(stem.taps_of(size, stride)) in range(2, stem.LONGEST + 1)
                 and stem.TILE * size >= GAIN * stem.positions_of(size, stride) and conv.dilation == 1
-                and conv.pad < size and x.shape[1] >= FEWEST and residual is None
+                and conv.pad < size and x.shape[1] >= FEWEST and (stride == 1 or width >= SHORTEST) and residual is None
                 and not (conv.function and conv.pooled))
 
     def bind(self, memory: Any) -> list[Call]:
@@ -62,4 +63,4 @@ class Stem(Kernel):
             memory.place(y), sides, y.blocks, bands, y.border, conv.slope, y.form.zero, y.pixel, int(conv.pooled),
             transform.address, rows.address, conv.finish, stem.positions_of(*self.shape) * PIXEL,
             memory.array(self.scratch).ctypes.data, self.spare)
-        return [Call(n * bands, stem.stem(), slots, (weights, bias))]
+        return [Call(n * bands, stem.stem(), slots, (weights, bias), source=3)]

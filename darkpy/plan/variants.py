@@ -1,7 +1,8 @@
 """All kernels a plan may be made of, so that they can be compiled beforehand.
 
 A plan asks for a kernel by its constants; these are all a plan in float32 asks for, binary layers of unusual
-widths aside, as long as no convolution has a stride above 2, or of 4 where it reads the image (AlexNet).
+widths aside, as long as no convolution has a stride above 2, and the first one is 3x3, 7x7 with stride 2, 11x11 with
+stride 4, or direct.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from itertools import product
 from typing import Any
 
 from darkpy.ops.cpu import bitmaps, bits, blocked, direct, functions, heads, stem, transforms, winograd
-from darkpy.ops.cpu.tile import DEPTH, ROWS, VECTORS, Shape, tile_function
+from darkpy.ops.cpu.tile import DEPTH, ROWS, VECTORS, WIDE, Shape, tile_function
 from darkpy.plan.choose import FRESH, TILES
 
 PLAIN = (direct.direct, direct.pack_task, winograd.by_tiles, winograd.by_filters, winograd.by_fresh_filters,
@@ -31,6 +32,8 @@ def variants() -> Iterator[tuple[str, Callable[..., Any], tuple[Any, ...]]]:
             yield group, tile_function, (Shape(rows, 1, 1, step, depthwise=taps),)
     for vectors in sorted({1, VECTORS}):
         yield "binary weights", bits.spread, (vectors,)
+    for (tile, strided), vectors in product([*((m, 0) for m in {*TILES, *FRESH}), (4, 1)], sorted({1, VECTORS})):
+        yield "binary weights", transforms.fresh_weights, (tile, strided, vectors, 1)
     group = "binary convolutions"  # the usual ones: maps of 13, 14, 26 ... pixels a row
     usual = ((7, VECTORS, 0), (13, VECTORS, 0), (14, VECTORS, 0), (3, 1, 1), (7, 1, 1), (13, 1, 1), (14, 1, 1))
     for (rows, vectors, chained), halves, signs, bent in product(usual, (1, 2), (0, 1), (0, 1)):
@@ -44,10 +47,8 @@ def variants() -> Iterator[tuple[str, Callable[..., Any], tuple[Any, ...]]]:
     yield group, transforms.tile_transforms, (4, 1, *["float32"] * 3)
     for tile, vectors in product(FRESH, sorted({1, VECTORS})):
         yield group, transforms.fresh_weights, (tile, 0, vectors, 0)
-    for (tile, strided), vectors in product([*((m, 0) for m in {*TILES, *FRESH}), (4, 1)], sorted({1, VECTORS})):
-        yield "binary weights", transforms.fresh_weights, (tile, strided, vectors, 1)
-    for (size, stride), pooled in product(((3, 1), (7, 2), (11, 4)), (0, 1)):
-        yield group, stem.functions, (size, stride, pooled, "float32")
+    for (size, stride), pooled in product(((3, 1), (7, 2), (11, 4)), (0, 1) if WIDE else ()):
+        yield "first convolutions", stem.functions, (size, stride, pooled, "float32")
     for function in PLAIN:
         yield "other layers", function, ("float32",) * TYPES.get(function, 0)
     for kind in functions.FUNCTIONS:

@@ -15,8 +15,9 @@ KERNELS = [(7, 2, 3), (11, 4, 0), (5, 1, 2), (6, 2, 2), (4, 2, 0), (2, 1, 1), (7
 
 @pytest.fixture(autouse=True)
 def everywhere(monkeypatch):
-    """Plans take the kernel on every CPU."""
+    """Plans take the kernel on every CPU, and for small images too."""
     monkeypatch.setattr(stem, "WIDE", True)
+    monkeypatch.setattr(stem, "SHORTEST", 1)
 
 
 def text_of(filters=20, activation="leaky", padding=1, pool=False, size=3, stride=1) -> str:
@@ -77,6 +78,16 @@ def test_others_are_direct(options):
     assert not any(BY_ROWS in a for a in algorithms(plan))
 
 
+@pytest.mark.parametrize("size, stride, width, rows", [(3, 1, 10, True), (7, 2, 128, True), (7, 2, 64, False),
+                                                       (11, 4, 227, True), (11, 4, 112, False)])
+def test_choice(size, stride, width, rows, monkeypatch):
+    """With strides short rows would be transformed in vain."""
+    monkeypatch.undo()
+    monkeypatch.setattr(stem, "WIDE", True)
+    net = harness.net_of(text_of(16, size=size, stride=stride), height=32, width=width)
+    assert (BY_ROWS in algorithms(net.plan())[0]) == rows
+
+
 def test_threads_agree():
     """Each band of rows transforms the rows above it anew."""
     net = harness.net_of(text_of(), height=50, width=40)
@@ -85,14 +96,17 @@ def test_threads_agree():
     np.testing.assert_array_equal(one, two)
 
 
-def test_a_missing_number_stays_near():
+@pytest.mark.parametrize("pool", [False, True])
+def test_a_missing_number_stays_near(pool):
     """NaN in one pixel reaches no tile that does not see it."""
-    net = harness.net_of(text_of(), height=20, width=200)
+    net = harness.net_of(text_of(pool=pool), height=20, width=200)
     x = harness.images(net, 1)
     clean = net.plan()(x)[0]
     x[0, 1, 10, 100] = np.nan
     with np.errstate(all="ignore"):
-        hit = np.isnan(net.plan()(x)[0]).any((0, 1))
+        hit = (net.plan()(x)[0] != clean).any((0, 1))
+    if pool:  # each of its pixels stands for four
+        hit = hit.repeat(2, 0).repeat(2, 1)
     assert hit[9:12, 99:102].all() and not hit[:8].any() and not hit[13:].any()
     assert not hit[:, :92].any() and not hit[:, 108:].any()
     x[0, 1, 10, 100] = 0

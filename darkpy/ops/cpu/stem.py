@@ -7,6 +7,7 @@ transformed, and filters while they are multiplied: one number of the row times 
 
 A row is transformed once, into a ring of those that a pair of output rows needs.  Two output rows by two tiles are
 finished together, with shared weights as far as registers go, and pooled in registers where a 2x2 max pool follows.
+A number that is not finite spoils the tiles that hold it, as everywhere in Winograd's algorithm.
 
 Transformed rows are (channel, 16 tiles, positions of all phases, 16 lanes); weights (blocks of 16 filters, channels,
 tap rows, positions, 16).

@@ -113,8 +113,8 @@ BAD = {
     "shortcut to nothing": (NET + CONV + "[shortcut]\n", ["10: [shortcut] needs from="]),
     "maps of different size": (NET + CONV + "[maxpool]\nsize=2\nstride=2\n[route]\nlayers=-1,0\n" + CONV, [
         "15: [convolutional] needs a feature map (channels, height, width), but its input has no height and width "
-        "(5120 numbers): [route] in line 13 joins maps of different size, 16x16x4 and 32x32x4 (is width= or height= no "
-        "multiple of 32?)"]),
+        "(5120 numbers): [route] in line 13 joins maps of different size, 16x16x4 and 32x32x4 (the net's size is "
+        "32x32x3: is a side no multiple of 32?)"]),
     # heads
     "filters before yolo": (NET + CONV + YOLO,
                             ["6: [convolutional] filters=4 feeds [yolo] with classes=2, 1 mask: it needs filters=7"]),

@@ -129,10 +129,10 @@ COMMANDS = [
               [Arg("data", ".data file with valid= and labels="), *CFG], CLASSIFIER, "As in Darknet", MEASURED)
       for word, view, resizes, help in (
           ("valid", "middle", False, "top-1 and top-k accuracy"),
-          ("validcrop", "stretched", False, "the same, images stretched to the net's input"),
-          ("valid10", "ten", False, "the same, by ten windows of each image"),
-          ("validfull", "whole", True, "the same, by whole images, their shorter side as long as the input's"),
-          ("validmulti", "scales", True, "the same, by whole images at four sizes, also mirrored"))),
+          ("validcrop", "stretched", False, "as valid, images stretched to the net's input"),
+          ("valid10", "ten", False, "as valid, by ten windows of each image"),
+          ("validfull", "whole", True, "as valid, by whole images, their shorter side as long as the input's"),
+          ("validmulti", "scales", True, "as valid, by whole images at four sizes, also mirrored"))),
     *(Command(("classifier", word), help, answers(view, form),
               [Arg("data", ".data file with test="), *CFG], ANSWERS if form == "indexes" else MODEL, "As in Darknet")
       for word, view, form, help in (

@@ -149,8 +149,8 @@ class Builder:
             joined = [self.shape(i, graph) for i in self.wiring[s]] if s >= 0 else []
             if len(joined) > 1 and len(self.shape(s, graph)) == 1 and all(len(shape) == 3 for shape in joined):
                 text += (f": [{self.sections[s + 1].kind}] in line {self.sections[s + 1].line} joins maps of different "
-                         f"size, {' and '.join(map(describe, joined))} (the net's size is {describe(graph.input_shape)}: "
-                         "is a side no multiple of 32?)")
+                         f"size, {' and '.join(map(describe, joined))} (the net's size is "
+                         f"{describe(graph.input_shape)}: is a side no multiple of 32?)")
         return text
 
     def check_size(self, layer: Layer) -> None:

@@ -80,9 +80,9 @@ class Executable:
         copy."""
         x = self.program.input
         readers = [step for step in self.program.steps if x in step.inputs()]
-        calls = [call for step, call in zip(self.step_of, self.calls, strict=True) if step in readers]
         if x in self.program.outputs or not all(isinstance(step, Kernel) for step in readers):
             return []
+        calls = [call for step, call in zip(self.step_of, self.calls, strict=True) if x in step.inputs()]
         return [(call.slots, call.source) for call in calls] if all(call.source is not None for call in calls) else []
 
     def array(self, value: Value) -> np.ndarray:

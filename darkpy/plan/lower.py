@@ -132,15 +132,14 @@ class Lowering:
                 pool := self.pairs(value)):
             conv.pooled = True
             value = self.absorb(pool)
-        kernel: kernels.Kernel
+        out = self.new_map(value, form)
         if planar and Stem.suits(conv, x, step.outs[0].shape[3], residual):
-            kernel = Stem(conv, x, self.new_map(value, form))
+            self.steps.append(Stem(conv, x, out))
         elif planar:
-            kernel = convolution.Direct(conv, self.padded(x, conv, step), self.new_map(value, form), extra, planar=True)
+            self.steps.append(convolution.Direct(conv, self.padded(x, conv, step), out, extra, planar=True))
         else:
             source = self.as_map(x, step.layer, choice.form(self.forms.of(x)))
-            kernel = choose.kernel(conv, choice, source, self.new_map(value, form), extra)
-        self.steps.append(kernel)
+            self.steps.append(choose.kernel(conv, choice, source, out, extra))
         conv.weights = np.broadcast_to(np.float32(0), weights.shape)  # only the shape is needed from now on
         step.args = (x,)
         self.release(step.layer, weights)

@@ -149,10 +149,7 @@ def run(args: Args) -> int:
     elif not args.command:
         overview(sys.stdout)
     elif not (len(args.command) == 1 and modes(args.command[0], sys.stdout)):
-        try:
-            command, rest = find(args.command)
-        except UsageError as e:
-            raise UsageError(str(e).removeprefix("darkpy: ")) from None
+        command, rest = find(args.command)
         if rest:
             raise UsageError(f"{' '.join(args.command)!r} is no command: {command.name} takes {rest[0]!r} as argument")
         page(command, sys.stdout)

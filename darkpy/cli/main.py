@@ -34,20 +34,24 @@ def commands() -> dict[tuple[str, ...], Command]:
     return found
 
 
+class UnknownCommand(UsageError):
+    """No command is called so; the message says the whole of it, whichever command asked."""
+
+
 def find(argv: Sequence[str]) -> tuple[Command, list[str]]:
-    """The command whose words begin `argv`, and what is left.  Raises UsageError for none."""
+    """The command whose words begin `argv`, and what is left.  Raises UnknownCommand for none."""
     table = commands()
     for n in range(max(map(len, table)), 0, -1):
         if tuple(argv[:n]) in table:
             return table[tuple(argv[:n])], list(argv[n:])
     modes = [words[1] for words in table if words[0] == argv[0] and len(words) > 1]
     if modes and len(argv) > 1 and not argv[1].startswith("-"):
-        raise UsageError(f"darkpy {argv[0]}: unknown command {cfg.clip(argv[1])!r}{cfg.nearest(argv[1], modes)}")
+        raise UnknownCommand(f"darkpy {argv[0]}: unknown command {cfg.clip(argv[1])!r}{cfg.nearest(argv[1], modes)}")
     if modes:
-        raise UsageError(f"darkpy {argv[0]}: say what to do: {', '.join(modes)}")
+        raise UnknownCommand(f"darkpy {argv[0]}: say what to do: {', '.join(modes)}")
     near = cfg.nearest(argv[0], {words[0] for words in table})
-    raise UsageError(f"darkpy: unknown command {cfg.clip(argv[0])!r}"
-                     f"{near if 'did you mean' in near else ': darkpy help lists them'}")
+    raise UnknownCommand(f"darkpy: unknown command {cfg.clip(argv[0])!r}"
+                         f"{near if 'did you mean' in near else ': darkpy help lists them'}")
 
 
 def run(argv: Sequence[str]) -> int:
@@ -74,6 +78,8 @@ def run(argv: Sequence[str]) -> int:
             pages.page(command, sys.stdout)
             return 0
         return command.run(args)
+    except UnknownCommand:
+        raise
     except UsageError as e:
         raise UsageError(f"darkpy {command.name}: {e}") from None
 

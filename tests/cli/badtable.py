@@ -228,6 +228,8 @@ OUTPUT = [
 USAGE = [
     Bad("an unknown command", None, "detct tiny.cfg", "darkpy: unknown command 'detct': did you mean detect?"),
     Bad("an unknown mode", None, "detector tst", "darkpy detector: unknown command 'tst': did you mean test?"),
+    Bad("help for an unknown mode", None, "help detector tst",
+        "darkpy detector: unknown command 'tst': did you mean test?"),
     Bad("no weights", None, "detect tiny.cfg",
         "darkpy detect: weights is missing (its parameters, .weights or .dpk); without cfg and weights, images alone "
         "are looked at with the network darkpy brings along"),

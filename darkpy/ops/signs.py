@@ -38,10 +38,10 @@ class Signs:
     def nbytes(self) -> int:
         return self.bits.nbytes + self.factor.nbytes
 
-    def positive(self) -> np.ndarray:
-        """Which weights are positive."""
-        count = math.prod(self.shape[1:])
-        return np.unpackbits(self.bits, axis=1, count=count, bitorder="little").reshape(self.shape).view(bool)
+    def positive(self, some: slice = slice(None)) -> np.ndarray:
+        """Which weights (of some filters) are positive."""
+        bits, count = self.bits[some], math.prod(self.shape[1:])
+        return np.unpackbits(bits, axis=1, count=count, bitorder="little").reshape(-1, *self.shape[1:]).view(bool)
 
     def array(self) -> np.ndarray:
         """The weights as float32."""

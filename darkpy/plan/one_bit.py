@@ -31,7 +31,7 @@ def scales(conv: Conv, blocks: int) -> np.ndarray:
 def lanes(conv: Conv, first: int, count: int, vectors: int) -> np.ndarray:
     """Which weights of a part are positive: (blocks, vectors, 16, K*K, C), C filled up to whole groups."""
     _, c, k, _ = conv.weights.shape
-    some = conv.weights.positive()[first * LANES : (first + count * vectors) * LANES]
+    some = conv.weights.positive(slice(first * LANES, (first + count * vectors) * LANES))
     wide = np.zeros((count * vectors * LANES, k * k, -(-c // DEPTH) * DEPTH), bool)
     wide[: len(some), :, :c] = some.reshape(len(some), c, k * k).transpose(0, 2, 1)
     return wide.reshape(count, vectors, LANES, *wide.shape[1:])

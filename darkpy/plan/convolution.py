@@ -96,6 +96,13 @@ def aligned(shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
     return raw[start : start + size].view(dtype).reshape(shape)
 
 
+def aligned_copy(x: np.ndarray) -> np.ndarray:
+    """The same numbers at a multiple of 64 bytes."""
+    out = aligned(x.shape, x.dtype)
+    out[...] = x
+    return out
+
+
 def padded(bias: np.ndarray, blocks: int) -> np.ndarray:
     out = aligned((blocks * LANES,))
     out[:] = 0
@@ -150,9 +157,7 @@ class Direct(Kernel):
             scaled = conv.weights[whole] * conv.factor[whole, None, None, None] * self.gain
             packed, starts = direct.grouped_dense(scaled, end - begin, vectors)
             assert first * LANES == begin * per_group, "an odd last block starts with a group"
-            store = aligned(packed.shape)
-            store[...] = packed
-            return Part(first, count, vectors, store, starts + begin * c // DEPTH)
+            return Part(first, count, vectors, aligned_copy(packed), starts + begin * c // DEPTH)
         if self.planar:
             packed = aligned((count, c * k * k, vectors * LANES))
             direct.pack(packed, np.ascontiguousarray(w), factor, planar=True)
@@ -270,8 +275,7 @@ class Depthwise(Kernel):
         if not conv.packed.parts:
             full = np.zeros((out.blocks * LANES, k * k), np.float32)
             full[:f] = conv.weights.reshape(f, -1) * conv.factor[:, None]
-            weights = aligned((out.blocks, k * k, LANES))
-            weights[...] = full.reshape(out.blocks, LANES, -1).transpose(0, 2, 1)
+            weights = aligned_copy(full.reshape(out.blocks, LANES, -1).transpose(0, 2, 1))
             conv.packed.parts = [Part(0, out.blocks, 1, weights)]
         self.weights = conv.packed.parts[0].weights
         self.weight_bytes = conv.packed.nbytes

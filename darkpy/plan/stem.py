@@ -11,7 +11,7 @@ from darkpy.ops.cpu import stem
 from darkpy.ops.cpu.tasks import arguments
 from darkpy.ops.cpu.tile import WIDE
 from darkpy.plan.blocked import PIXEL, Blocked
-from darkpy.plan.convolution import Conv, Part, aligned, padded
+from darkpy.plan.convolution import Conv, Part, aligned_copy, padded
 from darkpy.plan.kernels import Call, Kernel
 from darkpy.plan.trace import Value
 
@@ -34,9 +34,7 @@ class Stem(Kernel):
         self.gain = np.float32(1 / out.form.scale)  # results are in units of the output
         self.packed = conv.packed
         if not self.packed.parts:
-            found = stem.pack(conv.weights, conv.factor * self.gain, stride)
-            weights = aligned(found.shape)
-            weights[...] = found
+            weights = aligned_copy(stem.pack(conv.weights, conv.factor * self.gain, stride))
             self.packed.parts = [Part(0, out.blocks, 1, weights)]
         self.weight_bytes = self.packed.nbytes
         self.spare = -(-stem.scratch_bytes(x.shape[1], size, stride, ow) // 64) * 64

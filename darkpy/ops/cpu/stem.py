@@ -176,11 +176,7 @@ def _rows(context, size, stride, pooled, kind, n, table, weights, bias, slope, z
                     value = builder.fadd(value, offset) if stored == "uint8" else value
                     e.store(value, e.at(target, j * pixel), stored)
                 with builder.if_then(builder.not_(whole)):
-                    def move(j: Any, _: list[Any], place: Any = place, target: Any = target) -> list[Any]:
-                        e.copy(e.scaled(place, j, pixel), e.scaled(target, j, pixel), pixel)
-                        return []
-
-                    e.loop(left, [], move)
+                    e.copy_pixels(place, target, pixel, left)
             return []
 
         e.loop(builder.udiv(e.at(count, STEP - 1), e.whole(STEP)), [], step)

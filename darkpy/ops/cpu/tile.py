@@ -185,13 +185,7 @@ def _tile(context, rows, vectors, depth, step, epilogue, depthwise, xtype, ytype
                     _emit_store(e, sums, zero, target, tblock, stored)
             with builder.if_then(builder.not_(whole)):
                 for v in range(vectors):
-                    def move(p: Any, _: list[Any], v: int = v) -> list[Any]:
-                        step = builder.mul(p, e.whole(pixel))
-                        e.copy(builder.add(e.scaled(place, oblock, v), step),
-                               builder.add(e.scaled(target, tblock, v), step), pixel)
-                        return []
-
-                    e.loop(left, [], move)
+                    e.copy_pixels(e.scaled(place, oblock, v), e.scaled(target, tblock, v), pixel, left)
             return []
 
         e.loop(builder.udiv(e.at(count, rows - 1), e.whole(rows)), [], tile)

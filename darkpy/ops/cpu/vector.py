@@ -92,6 +92,15 @@ class Emit:
         value.align = 1
         self.b.store(value, self.b.inttoptr(target, kind)).align = 1
 
+    def copy_pixels(self, target: Any, source: Any, size: int, count: Any) -> None:
+        """`count` pixels, at least 1, of `size` bytes, a multiple of 16."""
+
+        def move(i: Any, _: list[Any]) -> list[Any]:
+            self.copy(self.scaled(target, i, size), self.scaled(source, i, size), size)
+            return []
+
+        self.loop(count, [], move)
+
     def below(self, count: Any) -> Any:
         """Mask of the first `count` lanes."""
         lanes = ir.Constant(ir.VectorType(I64, LANES), list(range(LANES)))
